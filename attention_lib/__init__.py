@@ -1,0 +1,1 @@
+"""What students import. It knows no answer."""

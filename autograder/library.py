@@ -1,0 +1,74 @@
+"""The hidden solution library, loaded by path in the trusted process and nowhere else."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from autograder.exercise import Exercise, FreeText, Question
+
+
+class UserError(Exception):
+    """Something the person at the keyboard can mend: one clear line, exit code 2."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """What one lesson asks, in the order of its file: exercises, questions and free texts by name."""
+
+    lesson: str
+    module: ModuleType
+    exercises: dict[str, Exercise]
+    questions: dict[str, Question]
+    free_texts: dict[str, FreeText]
+
+    @property
+    def max_score(self) -> float:
+        """The points that are graded automatically."""
+        return sum(item.points for item in [*self.exercises.values(), *self.questions.values()])
+
+
+def topic(lesson: str) -> str:
+    """`01_dot_product_similarity` → `dot_product_similarity`."""
+    return lesson.split("_", 1)[1] if lesson[:1].isdigit() and "_" in lesson else lesson
+
+
+def lesson_names(solutions: Path) -> list[str]:
+    """The lessons that have a source, in order. Raises UserError when there is no solution library."""
+    sources = solutions / "lessons"
+    if not sources.is_dir():
+        raise UserError(
+            f"no solution library at {solutions}: expected {sources}/NN_topic.md. "
+            "The student bundle has none; run this in the instructor's repository."
+        )
+    return sorted(path.stem for path in sources.glob("[0-9]*_*.md"))
+
+
+def load(solutions: Path, lesson: str) -> Library:
+    """Load the exercises of `lesson`. Raises UserError when the lesson does not exist."""
+    known = lesson_names(solutions)
+    path = solutions / "exercises" / f"{topic(lesson)}.py"
+    if lesson not in known or not path.is_file():
+        raise UserError(f"no lesson {lesson!r} in {solutions}: expected one of {', '.join(known) or 'none'}")
+    module = _import(path, f"_hidden_{topic(lesson)}")
+    found = list(vars(module).values())
+    return Library(
+        lesson,
+        module,
+        {item.name: item for item in found if isinstance(item, Exercise)},
+        {item.name: item for item in found if isinstance(item, Question)},
+        {item.name: item for item in found if isinstance(item, FreeText)},
+    )
+
+
+def _import(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} can't be imported as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
