@@ -48,7 +48,7 @@ class NotNumbers(TypeError):
     """The value spells no array of numbers. `found` says what it is, `advice` what to do about it."""
 
     def __init__(self, found: str, advice: str = "") -> None:
-        super().__init__(f"{found}, where numbers are expected{advice}")
+        super().__init__(f"{found} where numbers are expected{advice}")
         self.found = found
         self.advice = advice
 
@@ -113,15 +113,16 @@ def _refuse_what_is_no_number(value: Any, depth: int) -> None:
             if type(item) is not float:
                 _refuse_what_is_no_number(item, depth + 1)
     elif issubclass(kind, complex):
-        raise NotNumbers("a complex number", ": the course's numbers are real")
+        raise NotNumbers("a complex number", " (the course's numbers are real)")
     elif not issubclass(kind, bool | int | float):
-        inside = "a list that holds " if depth else ""
-        raise NotNumbers(inside + describe(value), _advice(value))
+        if depth:
+            raise NotNumbers(f"a list that holds {describe(value)}")
+        raise NotNumbers(describe(value), _advice(value))
 
 
 def _refuse_dtype(dtype: np.dtype) -> None:
     if dtype.kind == "c":
-        raise NotNumbers(f"complex numbers (dtype {dtype})", ": the course's numbers are real")
+        raise NotNumbers(f"complex numbers (dtype {dtype})", " (the course's numbers are real)")
     if dtype.kind not in "biuf":
         what = {"O": "objects", "U": "strings", "S": "bytes"}.get(dtype.kind, f"dtype {dtype}")
         raise NotNumbers(f"an array of {what}")
@@ -167,9 +168,9 @@ def _with_article(name: str) -> str:
 
 def _advice(value: Any) -> str:
     if value is None:
-        return ": is a return statement missing"
+        return ". Is a return statement missing?"
     name = value.type_name if isinstance(value, Opaque) else type(value).__name__
-    return ": is a pair of parentheses missing" if "function" in name or "method" in name else ""
+    return ". Is a pair of parentheses missing?" if "function" in name or "method" in name else ""
 
 
 def compare(expected: Any, answer: Any, tolerance: Tolerance) -> Difference | None:
@@ -219,10 +220,21 @@ def _compare_values(wanted: np.ndarray, given: np.ndarray, tolerance: Tolerance)
         return None
     first = tuple(int(i) for i in np.argwhere(off)[0]) if off.shape else ()
     yours, right = _numbers(given[first], wanted[first])
-    place = f"at [{', '.join(map(str, first))}]" if first else ""
-    message = _value_message(int(off.sum()), off.size, place, yours, bool(np.isnan(wanted[first])))
-    detail = f"{place + ': ' if place else ''}expected {right}, yours {yours}"
-    return Difference("value", message, detail, first)
+    off_values = _off_values(int(off.sum()), off.size, first)
+    nan_alone = yours == "nan" and not np.isnan(wanted[first])
+    shown = "nan where a number is expected" if nan_alone else f"yours is {yours}"
+    detail = f"{off_values}: expected {right}, yours {yours}"
+    return Difference("value", f"{off_values}: {shown}", detail, first)
+
+
+def _off_values(count: int, size: int, first: tuple[int, ...]) -> str:
+    """How much is off, and where: "3 of 9 values are off, the first at [0, 1]"."""
+    if not first:
+        return "the value is off"
+    place = f"at [{', '.join(map(str, first))}]"
+    if count == 1:
+        return f"1 of {size} values is off, {place}"
+    return f"{count} of {size} values are off, the first {place}"
 
 
 def _close(wanted: np.ndarray, given: np.ndarray, tolerance: Tolerance) -> np.ndarray:
@@ -233,14 +245,6 @@ def _close(wanted: np.ndarray, given: np.ndarray, tolerance: Tolerance) -> np.nd
     with np.errstate(all="ignore"):
         wanted, given = wanted.astype(np.float64), given.astype(np.float64)
         return np.asarray(np.isclose(given, wanted, rtol=tolerance.rtol, atol=tolerance.atol, equal_nan=True))
-
-
-def _value_message(count: int, size: int, place: str, yours: str, nan_expected: bool) -> str:
-    what = "nan where a number is expected" if yours == "nan" and not nan_expected else f"yours is {yours}"
-    if not place:
-        return f"the value is off: {what}"
-    counted = f"{count} of {size} values {'is' if count == 1 else 'are'} off"
-    return f"{counted}, {'' if count == 1 else 'the first '}{place}: {what}"
 
 
 def _numbers(yours: Any, expected: Any) -> tuple[str, str]:
@@ -262,26 +266,20 @@ def _number(value: Any, digits: int) -> str:
 def _compare_results(expected: Sequence[Any], answer: Any, tolerance: Tolerance) -> Difference | None:
     """Several results, or a list of arrays that may have different shapes: one by one."""
     several = isinstance(expected, tuple)
-    needed = f"{len(expected)} results" if several else f"a list of {len(expected)}"
+    needed = f"{len(expected)} results are expected" if several else f"a list of {len(expected)} is expected"
     results = _unpacked(answer)
     if results is None:
         found = describe(answer)
         kind = "count" if found.startswith(("a single", "an array")) else "type"
-        verb = "are" if several else "is"
-        return _plainly(kind, f"{found} where {needed} {verb} expected{_advice(answer)}")
+        return _plainly(kind, f"{found} where {needed}{_advice(answer)}")
     if len(results) != len(expected):
-        return _plainly(
-            "count",
-            f"{len(results)} {'results' if several else 'items'} where {needed} "
-            f"{'are' if several else 'is'} expected",
-        )
+        return _plainly("count", f"{len(results)} {'results' if several else 'items'} where {needed}")
     for position, (wanted, given) in enumerate(zip(expected, results, strict=True)):
         difference = compare(wanted, given, tolerance)
         if difference is not None:
             name = _which(position, len(expected), several)
-            return replace(
-                difference, message=f"{name}: {difference.message}", detail=f"{name}: {difference.detail}"
-            )
+            name += ", in it " if isinstance(wanted, tuple | list) and len(wanted) else ": "
+            return replace(difference, message=name + difference.message, detail=name + difference.detail)
     return None
 
 
