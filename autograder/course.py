@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from dataclasses import dataclass
@@ -100,20 +101,31 @@ class Course:
         Raises UserError when the file is there and holds something else.
         """
         path = self.root / ".course_secret"
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return _read_secret(path)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(SECRET_BYTES) + "\n")
+        if not path.exists():
+            _make_secret(path)
         return _read_secret(path)
+
+
+def _make_secret(path: Path) -> None:
+    """Write a whole secret beside `path`, then link it there: of two processes that start at once, one
+    wins and the other reads the winner's."""
+    drawn = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(drawn, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(SECRET_BYTES) + "\n")
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(drawn, path)
+    finally:
+        drawn.unlink()
 
 
 def _read_secret(path: Path) -> bytes:
     try:
         secret = bytes.fromhex(path.read_text().strip())
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} can't be read as a course secret ({error}): restore it from your backup") from error
+        raise UserError(
+            f"{path} can't be read as a course secret ({error}): restore it from your backup"
+        ) from error
     if len(secret) < SECRET_BYTES:
         raise UserError(
             f"{path} holds {len(secret)} bytes where {SECRET_BYTES} are expected: restore it from your backup, "

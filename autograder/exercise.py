@@ -76,6 +76,17 @@ def unchanged(points: float) -> Aspect:
     return Aspect(LEAVES_INPUTS_ALONE, points)
 
 
+def raising(error: type[Exception], case: Case) -> Case:
+    """`case`, on which raising `error` is the right answer."""
+
+    @functools.wraps(case)
+    def marked(rng: np.random.Generator) -> tuple[Any, ...] | list[Step]:
+        return case(rng)
+
+    marked.raises = error.__name__  # type: ignore[attr-defined]
+    return marked
+
+
 @dataclass(frozen=True)
 class Example:
     """A public case: the student sees its inputs and the expected answer."""
@@ -224,7 +235,9 @@ def question(
     made = Question(name, Kind(kind), points, prompt, key, dict(options or {}), tuple(hints), seed_item)
     if made.kind is Kind.CHOICE:
         if key not in made.options:
-            raise ValueError(f"question {name}: the key {key!r} is not among the options {list(made.options)}")
+            raise ValueError(
+                f"question {name}: the key {key!r} is not among the options {list(made.options)}"
+            )
         without = set(made.options) - {key} - {answer for answer, _ in made.hints}
         if without:
             raise ValueError(f"question {name}: no hint for the wrong options {sorted(without)}")

@@ -106,7 +106,7 @@ def _call(function: Callable[..., Any] | None, name: str, arguments: list[Any]) 
         return Undefined(name, None if function is None else type(function).__name__)
     try:
         value = function(*arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Raised(type(error).__name__, str(error), tuple(arguments))
     return Returned(value, tuple(arguments))
 

@@ -1,0 +1,149 @@
+"""The one function that grades one submission: `Grader.grade`. Everything that grades calls it.
+
+with Grader(Course.find(), "01_dot_product_similarity") as grader:
+    graded = grader.grade(Path("01_dot_product_similarity.ipynb"))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder import library
+from autograder.course import Course
+from autograder.judging import restore, runner
+from autograder.judging.judge import Judge
+from autograder.judging.restore import Unreadable
+from autograder.judging.verdict import ExerciseVerdict, QuestionVerdict
+from autograder.library import UserError
+from autograder.sandbox.client import Limits, Sandbox
+
+__all__ = ["Graded", "Grader", "Unreadable"]
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One graded submission. `notebook` is restored and holds the judge's outputs; `needs_manual` names
+    the free texts that were answered and whatever the grader itself failed on."""
+
+    lesson: str
+    notebook: NotebookNode
+    exercises: dict[str, ExerciseVerdict]
+    questions: dict[str, QuestionVerdict]
+    needs_manual: tuple[str, ...]
+    sandbox: tuple[str, ...]
+    seconds: float
+    unanswered_texts: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """Points won in what is graded automatically; what is left open counts as nothing yet."""
+        return sum(verdict.score or 0 for verdict in self._verdicts)
+
+    @property
+    def max_score(self) -> float:
+        return sum(verdict.max_score for verdict in self._verdicts)
+
+    def scores(self) -> dict[str, float | None]:
+        """Score of every graded cell by grade id; None where a person must decide."""
+        found: dict[str, float | None] = {f"test_{verdict.name}": verdict.score for verdict in self._verdicts}
+        found.update(dict.fromkeys(self.unanswered_texts, 0.0))
+        return {**found, **{name: None for name in self.needs_manual if name not in found}}
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `autograder judge --json` prints."""
+        return {
+            "lesson": self.lesson,
+            "score": self.score,
+            "max_score": self.max_score,
+            "needs_manual": list(self.needs_manual),
+            "exercises": {name: verdict.to_json() for name, verdict in self.exercises.items()},
+            "questions": {name: verdict.to_json() for name, verdict in self.questions.items()},
+            "sandbox": list(self.sandbox),
+            "seconds": round(self.seconds, 3),
+        }
+
+    @property
+    def _verdicts(self) -> list[ExerciseVerdict | QuestionVerdict]:
+        return [*self.exercises.values(), *self.questions.values()]
+
+
+class Grader:
+    """Grades submissions of one lesson: holds its hidden library, its release and a running sandbox.
+
+    Raises UserError when the lesson is unknown or not built, NoSandbox when student code can't be
+    isolated here and `unsafe` was not asked for.
+    """
+
+    def __init__(self, course: Course, lesson: str, limits: Limits | None = None, unsafe: bool = False):
+        self.lesson = lesson
+        self.limits = limits or Limits()
+        self._library = library.load(course.solutions, lesson)
+        self._released = _released(course, lesson)
+        self._judge = Judge(self._library, course.secret())
+        self._sandbox = Sandbox(
+            readable=[course.library_dir], preload=[course.student_library], limits=self.limits, unsafe=unsafe
+        )
+
+    def __enter__(self) -> Grader:
+        self._sandbox.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._sandbox.__exit__(kind, error, trace)
+
+    def grade(self, path: Path) -> Graded:
+        """Grade the notebook at `path`. Raises Unreadable when it is no notebook that could be graded."""
+        return self.grade_notebook(restore.read(path))
+
+    def grade_notebook(self, submitted: NotebookNode) -> Graded:
+        """Grade a notebook that has been read; it is restored first and not changed itself."""
+        notebook = restore.restore(submitted, self._released)
+        done = runner.run(notebook, self._judge, self._sandbox, self.limits)
+        blank = tuple(name for name in self._library.free_texts if self._is_as_released(notebook, name))
+        open_ = [v.name for v in [*done.exercises.values(), *done.questions.values()] if v.score is None]
+        waiting = [name for name in self._library.free_texts if name not in blank]
+        return Graded(
+            self.lesson,
+            notebook,
+            done.exercises,
+            done.questions,
+            (*waiting, *(f"test_{name}" for name in open_)),
+            self._sandbox.layers,
+            done.seconds,
+            blank,
+        )
+
+    def _is_as_released(self, notebook: NotebookNode, name: str) -> bool:
+        return _source_of(notebook, name) == _source_of(self._released, name)
+
+
+def _released(course: Course, lesson: str) -> NotebookNode:
+    path = course.released(lesson)
+    if not path.is_file():
+        raise UserError(
+            f"lesson {lesson} has no released notebook at {path}: run `autograder build {lesson}`"
+        )
+    return nbformat.read(path, as_version=4)
+
+
+def _source_of(notebook: NotebookNode, name: str) -> str:
+    return next((str(cell.source).strip() for cell in notebook.cells if restore.grade_id(cell) == name), "")
+
+
+def lesson_of(course: Course, notebook: Path) -> str:
+    """The lesson that a notebook belongs to, by its file name. Raises UserError when there is none."""
+    lessons = library.lesson_names(course.solutions)
+    if notebook.stem in lessons:
+        return notebook.stem
+    raise UserError(
+        f"{notebook.name} is named after no lesson: expected one of "
+        f"{', '.join(f'{lesson}.ipynb' for lesson in lessons)}, or say which with --lesson NAME"
+    )

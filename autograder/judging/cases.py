@@ -1,0 +1,191 @@
+"""The hidden cases of an exercise: drawn once a class, with every expected answer worked out once.
+
+Trusted side only. Expected answers come from running the reference, the misconceptions and the
+alternatives here, through the same interpreter that runs the student's function in the sandbox.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import types
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from attention_lib.compare import Difference, Tolerance, compare, tolerance_for
+from autograder.exercise import Case, Exercise, Function
+from autograder.library import Library
+from autograder.sandbox.script import Event, Let, Raised, Returned, Step, Undefined, one_call, perform
+
+
+class GraderFault(Exception):
+    """The grader itself failed: no student may lose a point by it."""
+
+
+@dataclass(frozen=True)
+class HiddenCase:
+    """One case as it is asked: its steps, the expected events and how closely answers must agree."""
+
+    aspect: str
+    name: str
+    steps: tuple[Step, ...]
+    expected: tuple[Event, ...]
+    tolerance: Tolerance
+
+    def fresh_steps(self) -> list[Step]:
+        """The steps with inputs of their own: no answer can change what the next one is asked."""
+        return copy.deepcopy(list(self.steps))
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        return {step.name: step.value for step in self.steps if isinstance(step, Let)}
+
+
+class HiddenCases:
+    """The cases of every exercise of a lesson, drawn from the course's secret."""
+
+    def __init__(self, library: Library, secret: bytes):
+        self._library = library
+        self._secret = secret
+        self.of = cache(self._of)
+        self.mistaken = cache(self._mistaken)
+
+    def _of(self, name: str) -> tuple[HiddenCase, ...]:
+        """The cases of exercise `name`. Raises GraderFault when one can't be drawn or answered."""
+        exercise = self._library.exercises[name]
+        return tuple(
+            self._prepare(exercise, aspect.name, case) for aspect in exercise.aspects for case in aspect.cases
+        )
+
+    def _prepare(self, exercise: Exercise, aspect: str, case: Case) -> HiddenCase:
+        label = f"{exercise.name}, {aspect}, {case.__name__}"
+        try:
+            drawn = case(self._rng(exercise.name, aspect, case.__name__))
+        except Exception as error:
+            raise GraderFault(f"the inputs of {label} could not be drawn: {error!r}") from error
+        steps = tuple(drawn) if isinstance(drawn, list) else tuple(one_call(exercise.name, drawn))
+        expected = answer(exercise.name, exercise.reference, steps)
+        _require_expected_ending(label, case, expected)
+        inputs = [step.value for step in steps if isinstance(step, Let)]
+        return HiddenCase(aspect, case.__name__, steps, expected, tolerance_for(inputs))
+
+    def _rng(self, *words: str) -> np.random.Generator:
+        digest = hashlib.sha256(self._secret + "\0".join([self._library.lesson, *words]).encode()).digest()
+        return np.random.default_rng(int.from_bytes(digest))
+
+    def _mistaken(self, name: str, misconception: str) -> tuple[tuple[Event, ...], ...]:
+        """What the misconception answers, case by case."""
+        exercise = self._library.exercises[name]
+        function = next(known.function for known in exercise.misconceptions if known.name == misconception)
+        return tuple(answer(name, function, case.steps) for case in self.of(name))
+
+    def carried(
+        self, name: str, standing_in: Mapping[str, Function]
+    ) -> list[tuple[Function, tuple[tuple[Event, ...], ...]]]:
+        """For the reference and each alternative built on all of the exercises in `standing_in`: the
+        function with those stand-ins in place, and what it answers, case by case."""
+        exercise = self._library.exercises[name]
+        rebuilt = [
+            self._rebuilt(builder, standing_in)
+            for builder in (exercise.reference, *exercise.alternatives)
+            if set(standing_in) <= self.builds_on(builder)
+        ]
+        return [(made, tuple(answer(name, made, case.steps) for case in self.of(name))) for made in rebuilt]
+
+    def builds_on(self, function: Function) -> set[str]:
+        """The exercises whose names `function` uses, directly or through one another."""
+        found: set[str] = set()
+        waiting = [function]
+        while waiting:
+            for used in _names_used(waiting.pop().__code__) & set(self._library.exercises) - found:
+                found.add(used)
+                waiting.append(self._library.exercises[used].reference)
+        return found
+
+    def _rebuilt(self, function: Function, standing_in: Mapping[str, Function]) -> Function:
+        """`function` in a world where the stand-ins are the exercises of their names."""
+        world: dict[str, Any] = dict(function.__globals__)
+        for name, exercise in self._library.exercises.items():
+            world[name] = _in_world(exercise.reference, world)
+        world.update(standing_in)
+        return _in_world(function, world)
+
+
+def answer(name: str, function: Function, steps: Sequence[Step]) -> tuple[Event, ...]:
+    """The events of `steps` with `function` under `name`, on inputs of its own, without warnings."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return tuple(perform(copy.deepcopy(list(steps)), {name: function}))
+
+
+def difference(expected: Sequence[Event], got: Sequence[Event], tolerance: Tolerance) -> Difference | None:
+    """The first thing in which the events `got` are not the `expected` ones; None when they agree."""
+    for wanted, found in zip(expected, got, strict=False):
+        off = _event_difference(wanted, found, tolerance)
+        if off is not None:
+            return off
+    if len(got) != len(expected):
+        return Difference("count", f"{len(got)} answers where {len(expected)} were asked for", "", None)
+    return None
+
+
+def agrees_by_value(expected: Sequence[Event], got: Sequence[Event]) -> bool:
+    """Whether agreeing events hold a value, not exceptions alone."""
+    return any(
+        isinstance(a, Returned) and isinstance(b, Returned) for a, b in zip(expected, got, strict=False)
+    )
+
+
+def _event_difference(wanted: Event, found: Event, tolerance: Tolerance) -> Difference | None:
+    match wanted, found:
+        case Returned(value), Returned(answered):
+            return compare(value, answered, tolerance)
+        case Raised(type_name), Raised(raised):
+            if type_name == raised:
+                return None
+            return Difference("raised", f"raises {raised} where {type_name} is expected", "", None)
+        case Raised(type_name), _:
+            return Difference("raised", f"returns a value where {type_name} is expected", "", None)
+        case _, Raised(type_name, message):
+            return Difference("raised", f"raises {type_name}: {message}", "", None)
+        case _, Undefined(function, kind):
+            return Difference("undefined", f"{function} is {kind or 'not defined'}, not a function", "", None)
+        case _:
+            return Difference("undefined", "no answer", "", None)
+
+
+def _require_expected_ending(label: str, case: Case, expected: Sequence[Event]) -> None:
+    """Only where the lesson says that an exception is the right answer may the reference raise."""
+    last = expected[-1] if expected else None
+    announced = getattr(case, "raises", None)
+    if isinstance(last, Raised) and last.type_name != announced:
+        raise GraderFault(f"the reference raises {last.type_name} on {label}: {last.message}")
+    if announced and not isinstance(last, Raised):
+        raise GraderFault(f"the reference does not raise {announced} on {label}")
+
+
+def _names_used(code: types.CodeType) -> set[str]:
+    inner = [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    return set(code.co_names).union(*(_names_used(part) for part in inner))
+
+
+def _in_world(function: Function, world: Mapping[str, Any]) -> Function:
+    assert isinstance(function, types.FunctionType)
+    bound = types.FunctionType(
+        function.__code__,
+        world,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,  # type: ignore[arg-type]
+    )
+    bound.__kwdefaults__ = function.__kwdefaults__
+    return bound
+
+
+#: Puts a script to the student's functions and gives back what came of it.
+Ask = Callable[[list[Step]], list[Event]]

@@ -1,0 +1,294 @@
+"""The judge: puts an exercise's hidden cases to the student's function, compares, and names the mistake.
+
+Trusted side only. `ask` is all that the judge knows of the student: a function that takes a script and
+gives back events. Behind it stands the sandboxed child when a submission is graded, or the script's
+interpreter alone when a test asks a function in this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from attention_lib.compare import Difference, Opaque, same_data
+from autograder.exercise import LEAVES_INPUTS_ALONE, Exercise, Function, Misconception, Outcome
+from autograder.judging.cases import (
+    Ask,
+    GraderFault,
+    HiddenCase,
+    HiddenCases,
+    agrees_by_value,
+    difference,
+)
+from autograder.judging.questions import judge_question
+from autograder.judging.verdict import AspectVerdict, Evidence, ExerciseVerdict, QuestionVerdict
+from autograder.library import Library
+from autograder.sandbox.client import ChildDied, ChildTimedOut
+from autograder.sandbox.script import Event, Raised, Returned, Undefined
+
+
+class Judge:
+    """Holds one lesson's hidden library and its cases, drawn once for the whole class from `secret`."""
+
+    def __init__(self, library: Library, secret: bytes):
+        self.library = library
+        self.cases = HiddenCases(library, secret)
+
+    def sitting(self) -> Sitting:
+        """A fresh sitting: the verdicts on one submission, in the order of its check cells."""
+        return Sitting(self)
+
+    def exercise(self, name: str, ask: Ask) -> ExerciseVerdict:
+        """The verdict on one exercise by itself."""
+        return self.sitting().exercise(name, ask)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What became of one case: the events, None where the case was not asked or not answered in time,
+    and in what the answer is off, None where it is right."""
+
+    case: HiddenCase
+    events: tuple[Event, ...] | None
+    off: Difference | None
+    stopped: str | None = None
+
+    @property
+    def right(self) -> bool:
+        return self.events is not None and self.off is None
+
+    @property
+    def changed_inputs(self) -> bool:
+        """Whether an argument was changed in place by the first call."""
+        if not self.events or not isinstance(self.events[0], Returned | Raised):
+            return False
+        before = list(self.case.inputs.values())
+        return not all(map(same_data, before, self.events[0].arguments))
+
+
+class Sitting:
+    """One submission before the judge. It remembers which known mistakes were made, so that an exercise
+    that builds on a mistaken one is judged as right, given that mistake."""
+
+    def __init__(self, judge: Judge):
+        self._library = judge.library
+        self._cases = judge.cases
+        #: for each exercise with a known mistake, a function that answers as the student's does
+        self._standing_in: dict[str, Function] = {}
+
+    def exercise(self, name: str, ask: Ask) -> ExerciseVerdict:
+        """Ask the student's `name` all its hidden cases. A fault of the grader's own is a verdict too."""
+        exercise = self._library.exercises[name]
+        try:
+            return self._judged(exercise, ask)
+        except GraderFault as fault:
+            message = f"The grader failed here, not you: a person will grade this. ({fault})"
+            return ExerciseVerdict(name, Outcome.GRADER_ERROR, None, exercise.points, message)
+
+    def question(self, name: str, answer: Any) -> QuestionVerdict:
+        """Judge the value (or `Undefined`) that the student gave to the question's variable."""
+        return judge_question(self._library.questions[name], answer)
+
+    def _judged(self, exercise: Exercise, ask: Ask) -> ExerciseVerdict:
+        cases = self._cases.of(exercise.name)
+        asked = _ask_all(cases, ask)
+        if _not_attempted(asked[0]):
+            return _missing(exercise)
+        if all(one.right for one in asked):
+            return _verdict(exercise, asked)
+        carried = self._carry_forward(exercise, asked)
+        if carried is not None:
+            return carried
+        known = self._diagnose(exercise, asked)
+        if known is not None:
+            self._standing_in[exercise.name] = known.function
+        return _verdict(exercise, asked, known=known)
+
+    def _carry_forward(self, exercise: Exercise, asked: Sequence[Asked]) -> ExerciseVerdict | None:
+        """The verdict when every failing answer is right, given the known mistakes made upstream."""
+        for upstream in _subsets(sorted(self._standing_in)):
+            standing_in = {name: self._standing_in[name] for name in upstream}
+            for function, answers in self._cases.carried(exercise.name, standing_in):
+                if _answers_as(asked, answers):
+                    self._standing_in[exercise.name] = function
+                    right = [_right_if_answered(one) for one in asked]
+                    return _verdict(exercise, right, carried_from=upstream[-1])
+        return None
+
+    def _diagnose(self, exercise: Exercise, asked: Sequence[Asked]) -> Misconception | None:
+        """The misconception whose answers equal the student's on every failing case; where several do,
+        the one that also agrees on most of the others."""
+        agreeing = {
+            known.name: agreement
+            for known in exercise.misconceptions
+            if _answers_as(asked, answers := self._cases.mistaken(exercise.name, known.name))
+            for agreement in [sum(_same(one, answer) for one, answer in zip(asked, answers, strict=True))]
+        }
+        if not agreeing:
+            return None
+        best = max(agreeing, key=lambda name: agreeing[name])
+        return next(known for known in exercise.misconceptions if known.name == best)
+
+
+def _ask_all(cases: Sequence[HiddenCase], ask: Ask) -> list[Asked]:
+    """Ask case by case. The first time-out or death ends the asking; the rest counts as not answered."""
+    asked: list[Asked] = []
+    stopped: tuple[str, Difference] | None = None
+    for case in cases:
+        if stopped is None:
+            try:
+                events = tuple(ask(case.fresh_steps()))
+            except ChildTimedOut as error:
+                stopped = ("timed out", Difference("stopped", str(error), "", None))
+            except ChildDied as error:
+                stopped = ("died", Difference("stopped", str(error), "", None))
+            else:
+                asked.append(Asked(case, events, difference(case.expected, events, case.tolerance)))
+                if len(asked) == 1 and _not_attempted(asked[0]):
+                    return asked
+                continue
+        asked.append(Asked(case, None, stopped[1], stopped[0]))
+    return asked
+
+
+def _not_attempted(first: Asked) -> bool:
+    """Nothing under the name, or the released stub still there."""
+    match first.events:
+        case (Undefined(_, found), *_):
+            return found in (None, "NoneType", "ellipsis")
+        case (Raised(type_name), *_):
+            return type_name == "NotImplementedError"
+        case _:
+            return False
+
+
+def _same(one: Asked, answer: Sequence[Event]) -> bool:
+    return one.events is not None and difference(answer, one.events, one.case.tolerance) is None
+
+
+def _answers_as(asked: Sequence[Asked], answers: Sequence[Sequence[Event]]) -> bool:
+    """Whether every failing case is answered as in `answers`, at least one of them by a value: an
+    exception alone is too easily had to tell one mistake from another."""
+    failing = [(one, answer) for one, answer in zip(asked, answers, strict=True) if not one.right]
+    return all(_same(one, answer) for one, answer in failing) and any(
+        agrees_by_value(answer, one.events or ()) for one, answer in failing
+    )
+
+
+def _right_if_answered(one: Asked) -> Asked:
+    return Asked(one.case, one.events, None)
+
+
+def _subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """All non-empty subsets, large ones last: the fewest mistakes that explain an answer explain it best."""
+    return [subset for size in range(1, len(names) + 1) for subset in combinations(names, size)]
+
+
+def _missing(exercise: Exercise) -> ExerciseVerdict:
+    aspects = tuple(
+        AspectVerdict(aspect.name, Outcome.MISSING, 0, aspect.points) for aspect in exercise.aspects
+    )
+    message = "Not attempted: the stub is still there."
+    return ExerciseVerdict(exercise.name, Outcome.MISSING, 0, exercise.points, message, aspects=aspects)
+
+
+def _verdict(
+    exercise: Exercise,
+    asked: Sequence[Asked],
+    *,
+    known: Misconception | None = None,
+    carried_from: str | None = None,
+) -> ExerciseVerdict:
+    aspects = tuple(_aspect(aspect.name, aspect.points, asked) for aspect in exercise.aspects)
+    score = sum(aspect.score for aspect in aspects)
+    return ExerciseVerdict(
+        exercise.name,
+        _outcome(asked, score, exercise.points),
+        score,
+        exercise.points,
+        _message(aspects, carried_from),
+        misconception=known.name if known else None,
+        hint=known.hint if known else None,
+        carried_from=carried_from,
+        aspects=aspects,
+        evidence=_evidence(exercise, asked),
+    )
+
+
+def _aspect(name: str, points: float, asked: Sequence[Asked]) -> AspectVerdict:
+    """The verdict on one aspect: all of its points or none."""
+    if name == LEAVES_INPUTS_ALONE:
+        wrong = next((one for one in asked if not one.right or one.changed_inputs), None)
+        reason = (
+            ""
+            if wrong is None
+            else "changes its inputs in place"
+            if wrong.right
+            else "needs right values first"
+        )
+    else:
+        wrong = next((one for one in asked if one.case.aspect == name and not one.right), None)
+        reason = "" if wrong is None or wrong.off is None else wrong.off.message
+    if wrong is None:
+        return AspectVerdict(name, Outcome.PASSED, points, points)
+    return AspectVerdict(name, _failure(wrong), 0, points, reason)
+
+
+def _failure(one: Asked) -> Outcome:
+    if one.stopped == "timed out":
+        return Outcome.TIMED_OUT
+    if one.stopped == "died" or (one.events and isinstance(one.events[-1], Raised)):
+        return Outcome.ERRORED
+    return Outcome.FAILED
+
+
+def _outcome(asked: Sequence[Asked], score: float, points: float) -> Outcome:
+    if score == points:
+        return Outcome.PASSED
+    failures = {_failure(one) for one in asked if not one.right}
+    if Outcome.TIMED_OUT in failures:
+        return Outcome.TIMED_OUT
+    if score > 0:
+        return Outcome.PARTIAL
+    return Outcome.ERRORED if failures == {Outcome.ERRORED} else Outcome.FAILED
+
+
+def _message(aspects: Sequence[AspectVerdict], carried_from: str | None) -> str:
+    if carried_from is not None:
+        return f"Right, given your {carried_from}: a mistake costs its own exercise only."
+    failing = [f"{aspect.name}: {aspect.message}" for aspect in aspects if aspect.message]
+    return "; ".join(failing)
+
+
+def _evidence(exercise: Exercise, asked: Sequence[Asked]) -> Evidence | None:
+    wrong = next((one for one in asked if not one.right), None)
+    if wrong is None:
+        wrong = next((one for one in asked if one.changed_inputs and _minds_inputs(exercise)), None)
+    if wrong is None:
+        return None
+    names = (
+        exercise.parameters
+        if len(exercise.parameters) == len(wrong.case.inputs)
+        else tuple(wrong.case.inputs)
+    )
+    inputs = tuple(zip(names, wrong.case.inputs.values(), strict=True))
+    return Evidence(wrong.case.aspect, inputs, *_shown(wrong.events))
+
+
+def _minds_inputs(exercise: Exercise) -> bool:
+    return any(aspect.name == LEAVES_INPUTS_ALONE for aspect in exercise.aspects)
+
+
+def _shown(events: Sequence[Event] | None) -> tuple[Any, str | None]:
+    """The student's own last answer, and the exception in words where there was one."""
+    match list(events or ()):
+        case [*_, Returned(value)]:
+            return value, None
+        case [*_, Raised(type_name, message)]:
+            return None, f"{type_name}: {message}"
+        case [*_, Undefined(_, found)]:
+            return Opaque(found or "nothing"), None
+        case _:
+            return None, "no answer"
