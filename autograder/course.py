@@ -128,7 +128,7 @@ def _read_secret(path: Path) -> bytes:
         ) from error
     if len(secret) < SECRET_BYTES:
         raise UserError(
-            f"{path} holds {len(secret)} bytes where {SECRET_BYTES} are expected: restore it from your backup, "
-            "or delete it to draw a new one (every submission is then graded on new inputs)"
+            f"{path} holds {len(secret)} bytes where {SECRET_BYTES} are expected: restore it from your "
+            "backup, or delete it to draw a new one (every submission is then graded on new inputs)"
         )
     return secret

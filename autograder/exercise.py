@@ -3,7 +3,11 @@
 Everything made with these words knows an answer, so it lives in `solutions/` and is loaded in the
 trusted process only.
 
-    @exercise(points=3, aspects=[values(2, ragged, large), unchanged(1)], examples=[example("by hand", [3, 4], [1, 2])])
+    @exercise(
+        points=3,
+        aspects=[values(2, ragged, large), unchanged(1)],
+        examples=[example("by hand", [3, 4], [1, 2])],
+    )
     def dot_score(x_i, x_j):
         "Docstring: what the student reads."
         return x_i @ x_j

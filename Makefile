@@ -1,0 +1,47 @@
+# Each target does the set-up that it needs. Wants Python 3.11 or newer, and Linux for grading.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV := 0.13.8
+
+.PHONY: setup demo lab test lint bench lock clean
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or run make PYTHON=/path/to/python3"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $(READY)
+
+demo: setup
+	$(BIN)/python scripts/demo.py
+
+lab: setup
+	$(BIN)/autograder build
+	cd notebooks && ../$(BIN)/jupyter lab
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/autograder build
+	$(BIN)/autograder build --check
+	$(BIN)/python -m pytest -n 2
+
+bench: setup
+	$(BIN)/autograder build
+	$(BIN)/python scripts/bench.py
+
+lock:
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --upgrade \
+		--extra instructor --extra dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf build demo
