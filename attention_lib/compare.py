@@ -151,7 +151,9 @@ def describe(value: Any) -> str:
         return "a single number"
     if issubclass(kind, tuple | list):
         return f"{_kind_of_sequence(value)} of length {len(value)}"
-    return "a string" if issubclass(kind, str) else _with_article(kind.__name__)
+    if issubclass(kind, str):
+        return "a string"
+    return "a function" if "function" in kind.__name__ else _with_article(kind.__name__)
 
 
 def _kind_of_sequence(value: Any) -> str:

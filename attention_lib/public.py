@@ -118,7 +118,7 @@ def decode(data: Any) -> Any:
         case None | bool() | int() | float() | str():
             return data
         case {"dtype": dtype, "shape": shape, "data": items}:
-            # float("nan") and float("-inf") read back the two odd floats, which NumPy does not take for strings.
+            # Strings are nan, inf and -inf, which JSON has no numbers for.
             flat = [float(item) if isinstance(item, str) else item for item in items]
             return np.array(flat, dtype=dtype).reshape(shape)
         case {"float": text}:
