@@ -1,0 +1,37 @@
+"""The notebook around a call: its names, its display, and messages meant for the person in front of it.
+
+IPython is used where the program that imports this package has loaded it, and never imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+class Message(Exception):
+    """An error whose text is all that the reader needs: a notebook shows it without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()
+
+
+def shell() -> Any | None:
+    """The running IPython shell, None outside a notebook."""
+    ipython = sys.modules.get("IPython")
+    get_ipython = getattr(ipython, "get_ipython", None)
+    return get_ipython() if get_ipython is not None else None
+
+
+def namespace() -> dict[str, Any]:
+    """The names that the notebook's cells (or the running script) have defined."""
+    running = shell()
+    return running.user_ns if running is not None else vars(sys.modules["__main__"])
+
+
+def show_html(html: str, text: str) -> bool:
+    """Show `html` under the running cell, `text` where HTML can't be shown. False outside a notebook."""
+    if shell() is None:
+        return False
+    sys.modules["IPython"].display.display({"text/html": html, "text/plain": text}, raw=True)
+    return True
