@@ -820,10 +820,11 @@ def scores_over_both_lengths(X, eps=1e-12):
 
 @alternative(cosine_score_matrix)
 def cosine_of_each_pair(X, eps=1e-12):
-    def length(x):
-        return math.sqrt(dot_score(x, x))
-
-    return [[dot_score(a, b) / max(length(a) * length(b), eps) for b in X] for a in X]
+    lengths = [np.sqrt(dot_score(x, x)) for x in X]
+    return [
+        [dot_score(a, b) / (length_a * length_b + eps) for b, length_b in zip(X, lengths, strict=True)]
+        for a, length_a in zip(X, lengths, strict=True)
+    ]
 
 
 @alternative(cosine_score_matrix)

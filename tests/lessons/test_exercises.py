@@ -1,0 +1,196 @@
+"""What must hold for every exercise of every lesson: its reference is right, its known mistakes are
+wrong in ways of their own, and other right answers are right."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import re
+
+import numpy as np
+import pytest
+
+from attention_lib.compare import tolerance_for
+from autograder.exercise import Outcome
+from autograder.judging.cases import agrees_by_value, answer, difference
+from autograder.judging.judge import Judge
+from autograder.sandbox.script import Returned, one_call, perform
+
+from .conftest import SECRETS, hidden_cases, library, oracle
+
+
+def cases_of(lesson, exercise, secrets=SECRETS):
+    return [case for secret in secrets for case in hidden_cases(lesson, secret).of(exercise.name)]
+
+
+def answers(exercise, function, cases):
+    return [answer(exercise.name, function, case.steps) for case in cases]
+
+
+def example_answer(exercise, function, example):
+    return answer(exercise.name, function, one_call(exercise.name, example.arguments))
+
+
+def asking(exercise, function):
+    def ask(steps):
+        with np.errstate(all="ignore"):
+            return perform(steps, {exercise.name: function})
+
+    return ask
+
+
+def test_every_exercise_has_a_loop_written_oracle(lesson):
+    """Fails when an exercise is added without an independent way of working it out."""
+    missing = set(library(lesson).exercises) - set(vars(oracle(lesson) or object))
+    assert not missing
+
+
+def test_reference_agrees_with_its_oracle(lesson, exercise):
+    """Fails when the reference, and so every grade, has the formula wrong."""
+    for case in cases_of(lesson, exercise):
+        worked_out = answer(exercise.name, getattr(oracle(lesson), exercise.name), case.steps)
+        assert difference(worked_out, case.expected, case.tolerance) is None, case.name
+    for public in exercise.examples:
+        worked_out = example_answer(exercise, getattr(oracle(lesson), exercise.name), public)
+        expected = example_answer(exercise, exercise.reference, public)
+        assert difference(worked_out, expected, tolerance_for(public.arguments)) is None, public.name
+
+
+def test_right_answers_in_other_styles_get_full_marks(lesson, exercise):
+    """Fails when a case, a tolerance or a shape rule asks for one particular way of writing it."""
+    judge = Judge(library(lesson), SECRETS[0])
+    for function in exercise.alternatives:
+        verdict = judge.exercise(exercise.name, asking(exercise, function))
+        assert (verdict.outcome, verdict.score) == (Outcome.PASSED, exercise.points), function.__name__
+        for public in exercise.examples:
+            right = example_answer(exercise, exercise.reference, public)
+            got = example_answer(exercise, function, public)
+            assert difference(right, got, tolerance_for(public.arguments)) is None, function.__name__
+
+
+def test_known_mistake_is_wrong_and_called_by_its_name(lesson, exercise, known):
+    """Fails when the grading inputs let a mistake through, or take it for another one."""
+    for secret in SECRETS:
+        verdict = Judge(library(lesson), secret).exercise(exercise.name, asking(exercise, known.function))
+        assert verdict.score < exercise.points
+        assert (verdict.misconception, verdict.hint) == (known.name, known.hint)
+
+
+def test_known_mistakes_differ_from_each_other_on_the_grading_inputs(lesson, exercise):
+    """Fails when two misconceptions are one: a hint would be given at random. One difference by value
+    or by the kind of exception is enough."""
+    for secret in SECRETS:
+        cases = cases_of(lesson, exercise, [secret])
+        for one, other in itertools.combinations(exercise.misconceptions, 2):
+            differs = [
+                difference(a, b, case.tolerance) is not None
+                for case, a, b in zip(
+                    cases,
+                    answers(exercise, one.function, cases),
+                    answers(exercise, other.function, cases),
+                    strict=True,
+                )
+            ]
+            assert any(differs), (one.name, other.name)
+
+
+def test_known_mistake_fails_some_case_by_value(lesson, exercise, known):
+    """Fails when a mistake only ever raises: the judge names no mistake by an exception alone."""
+    cases = cases_of(lesson, exercise, SECRETS[:1])
+    wrong = [
+        given
+        for case, given in zip(cases, answers(exercise, known.function, cases), strict=True)
+        if difference(case.expected, given, case.tolerance) is not None
+    ]
+    assert any(agrees_by_value(given, given) for given in wrong)
+
+
+def test_one_public_example_tells_all_known_mistakes_apart(exercise):
+    """Fails when the student's own check would miss a mistake, or give the wrong hint."""
+    assert any(_tells_apart(exercise, public) for public in exercise.examples)
+
+
+def _tells_apart(exercise, public):
+    functions = [exercise.reference, *(known.function for known in exercise.misconceptions)]
+    given = [example_answer(exercise, function, public) for function in functions]
+    tolerance = tolerance_for(public.arguments)
+    return all(difference(a, b, tolerance) is not None for a, b in itertools.combinations(given, 2))
+
+
+def test_a_mistake_is_carried_forward_to_what_is_built_on_it(lesson, exercise, known):
+    """Fails when a mistake in one exercise costs another its points: where a later answer is composed of
+    earlier functions, at least one of its cases must show the mistake by value."""
+    judge = Judge(library(lesson), SECRETS[0])
+    for later in library(lesson).exercises.values():
+        if later is exercise:
+            continue
+        for composed, _ in judge.cases.carried(later.name, {exercise.name: known.function}):
+            sitting = judge.sitting()
+            assert sitting.exercise(exercise.name, asking(exercise, known.function)).score < exercise.points
+            verdict = sitting.exercise(later.name, asking(later, composed))
+            assert verdict.score == later.points, (later.name, composed.__name__, verdict.message)
+
+
+def test_the_secret_draws_values_never_structure(lesson, exercise):
+    """Fails when one class would be asked another kind of question than the next."""
+
+    def structure(case):
+        return {name: (np.shape(value), getattr(value, "dtype", None)) for name, value in case.inputs.items()}
+
+    first, *others = [cases_of(lesson, exercise, [secret]) for secret in SECRETS]
+    for cases in others:
+        assert [structure(case) for case in cases] == [structure(case) for case in first]
+
+
+def test_reference_leaves_its_inputs_alone(lesson, exercise):
+    """Fails when the solved notebook itself would lose the points of that aspect."""
+    verdict = Judge(library(lesson), SECRETS[0]).exercise(exercise.name, asking(exercise, exercise.reference))
+    assert verdict.score == exercise.points
+
+
+def test_single_precision_is_never_asked_together_with_large_scores(lesson, exercise):
+    """Fails when a right answer could miss the tolerance by rounding alone."""
+    for case in cases_of(lesson, exercise):
+        single = [v for v in case.inputs.values() if getattr(v, "dtype", None) == np.float32]
+        for value in single:
+            assert np.abs(value).max() < 10, case.name
+        for event in case.expected if single else ():
+            assert isinstance(event, Returned)
+            assert np.abs(np.asarray(event.value)).max() < 80, case.name
+
+
+def test_exercise_is_complete(exercise):
+    """Fails when an exercise is added with too little to check or to learn from."""
+    assert len(exercise.misconceptions) >= 3
+    assert len(exercise.examples) >= 2
+    assert len(exercise.alternatives) >= 2
+    names = [known.name for known in exercise.misconceptions]
+    assert len(set(names)) == len(names)
+    assert 2 <= exercise.points <= 5
+
+
+def test_docstring_names_the_shape_of_every_argument_and_of_the_result(exercise):
+    """Fails when a student would have to guess a shape."""
+    doc = inspect.getdoc(exercise.reference) or ""
+    parameters = inspect.signature(exercise.reference).parameters.values()
+    for parameter in parameters:
+        shape = r"\([^)]*\)" if parameter.default is inspect.Parameter.empty else ""
+        assert re.search(rf"^{parameter.name}\b.*: {shape}", doc, re.MULTILINE), parameter.name
+    assert re.search(r"^Returns? .*(\(.*\)|number|float|array)", doc, re.MULTILINE)
+
+
+def test_hint_asks_and_does_not_answer(exercise, known):
+    """Fails when a hint holds code, or states without asking."""
+    assert "?" in known.hint
+    assert not re.search(r"np\.|\.T\b|@|axis ?=|keepdims|return |\[:", known.hint)
+    assert "!" not in known.hint
+    assert len(known.hint) <= 160
+
+
+@pytest.mark.parametrize("forbidden", ["import", "print("])
+def test_solved_cell_is_short_and_plain_numpy(exercise, forbidden):
+    """Fails when the solved notebook's cell would need more than NumPy, or more than a screen."""
+    source = inspect.getsource(exercise.reference)
+    body = source[source.rindex('"""') + 3 :].strip()
+    assert len(body.splitlines()) <= 12
+    assert forbidden not in body
