@@ -31,8 +31,8 @@ lint: setup
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/autograder build
 	$(BIN)/autograder build --check
+	$(BIN)/autograder build
 	$(BIN)/python -m pytest -n 2
 
 bench: setup

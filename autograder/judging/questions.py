@@ -45,7 +45,8 @@ def _hint(question: Question, given: Any) -> str:
 
 
 def _unanswered(answer: Any) -> bool:
-    return answer is None or isinstance(answer, Undefined) or answer == Opaque("ellipsis")
+    blank = isinstance(answer, Opaque) and answer.type_name == "ellipsis"
+    return answer is None or isinstance(answer, Undefined) or blank
 
 
 def _equal(given: Any, wanted: Any) -> bool:

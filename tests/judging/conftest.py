@@ -1,0 +1,115 @@
+"""A course of two composed exercises, small enough to reason about in a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autograder import library
+from autograder.judging.judge import Judge
+
+EXERCISES = '''
+import numpy as np
+
+from autograder.exercise import (
+    alternative, example, exercise, free_text, misconception, question, raising, unchanged, values, aspect,
+)
+
+
+def ragged(rng):
+    return (rng.normal(size=(5, 3)),)
+
+
+def square(rng):
+    return (rng.normal(size=(4, 4)),)
+
+
+def one_row(rng):
+    return (rng.normal(size=(1, 3)),)
+
+
+@exercise(
+    points=4,
+    aspects=[values(2, ragged, square), aspect("one row", 1, one_row), unchanged(1)],
+    examples=[example("by hand", [[1.0, 2.0]])],
+)
+def doubled(X):
+    """Twice X (n, d)."""
+    return 2 * X
+
+
+@misconception(doubled, hint="Is that twice, or squared?")
+def squares(X):
+    return X**2
+
+
+@misconception(doubled, hint="Which way round is it?")
+def transposed(X):
+    return 2 * X.T
+
+
+@exercise(points=3, aspects=[values(3, ragged, square)], examples=[example("by hand", [[1.0, 2.0]])])
+def doubled_sums(X):
+    """Row sums of twice X (n, d) -> (n,)."""
+    return doubled(X).sum(axis=1)
+
+
+@misconception(doubled_sums, hint="Which axis?")
+def column_sums(X):
+    return doubled(X).sum(axis=0)
+
+
+@alternative(doubled_sums)
+def sums_then_doubles(X):
+    return 2 * X.sum(axis=1)
+
+
+def negative(rng):
+    return (-abs(rng.normal()),)
+
+
+def positive(rng):
+    return (abs(rng.normal()),)
+
+
+@exercise(
+    points=2,
+    aspects=[values(1, positive), aspect("refuses", 1, raising(ValueError, negative))],
+    examples=[example("by hand", 4.0)],
+)
+def root(x):
+    """Square root; ValueError below zero."""
+    if x < 0:
+        raise ValueError("negative")
+    return x**0.5
+
+
+pick = question("pick", "choice", key="B", prompt="Which?", options={"A": "a", "B": "b"},
+                hints=[("A", "Look at the second.")])
+pair = question("pair", "numbers", key=[0.7884, 2.0], prompt="Which?", hints=[([2.0, 0.7884], "Order.")])
+truth = question("truth", "bool", key=False, prompt="Is it?")
+order = question("order", "order", key="BAC", prompt="Order?")
+roles = question("roles", "match", key={"query": "A", "key": "B"}, prompt="Match.")
+essay = free_text("essay", prompt="Why?", rubric=[(2, "says why")], model_answer="Because.")
+'''
+
+
+@pytest.fixture(scope="session")
+def solutions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("course") / "solutions"
+    (folder / "lessons").mkdir(parents=True)
+    (folder / "exercises").mkdir()
+    (folder / "lessons" / "01_tiny.md").write_text("# Tiny\n")
+    (folder / "exercises" / "tiny.py").write_text(EXERCISES)
+    return folder
+
+
+@pytest.fixture
+def tiny(solutions: Path) -> library.Library:
+    return library.load(solutions, "01_tiny")
+
+
+@pytest.fixture
+def judge(tiny: library.Library) -> Judge:
+    return Judge(tiny, b"secret")

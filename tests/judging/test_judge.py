@@ -1,0 +1,216 @@
+"""The judge's promises, on functions in this process."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from asking import asking
+
+from autograder.exercise import Outcome
+from autograder.sandbox.client import ChildDied, ChildTimedOut
+from autograder.sandbox.script import perform
+
+
+def test_reference_gets_full_points(judge, tiny):
+    for name, exercise in tiny.exercises.items():
+        verdict = judge.exercise(name, asking(**{name: exercise.reference}))
+        assert (verdict.outcome, verdict.score) == (Outcome.PASSED, exercise.points)
+
+
+def test_lists_of_numbers_are_as_good_as_arrays(judge):
+    verdict = judge.exercise("doubled", asking(doubled=lambda X: [[2 * x for x in row] for row in X.tolist()]))
+    assert verdict.score == 4
+
+
+def test_stub_and_absent_function_are_missing_and_worth_nothing(judge):
+    def doubled(X):
+        raise NotImplementedError
+
+    for functions in ({}, {"doubled": None}, {"doubled": ...}, {"doubled": doubled}):
+        verdict = judge.exercise("doubled", asking(**functions))
+        assert (verdict.outcome, verdict.score) == (Outcome.MISSING, 0)
+
+
+def test_something_that_is_no_function_is_wrong_and_named(judge):
+    verdict = judge.exercise("doubled", asking(doubled=3))
+    assert verdict.outcome is Outcome.FAILED
+    assert "int" in verdict.message
+
+
+def test_every_misconception_is_named_with_its_hint(judge, tiny):
+    for name, exercise in tiny.exercises.items():
+        for known in exercise.misconceptions:
+            verdict = judge.exercise(name, asking(**{name: known.function}))
+            assert (verdict.misconception, verdict.hint) == (known.name, known.hint)
+            assert verdict.score < exercise.points
+
+
+def test_unknown_mistake_gets_no_name(judge):
+    verdict = judge.exercise("doubled", asking(doubled=lambda X: 3 * X))
+    assert (verdict.outcome, verdict.misconception) == (Outcome.FAILED, None)
+
+
+def test_points_are_given_by_aspect(judge):
+    verdict = judge.exercise("doubled", asking(doubled=lambda X: 2 * X if len(X) > 1 else X))
+    assert (verdict.outcome, verdict.score) == (Outcome.PARTIAL, 2)
+    assert {aspect.name: aspect.score for aspect in verdict.aspects} == {
+        "values": 2,
+        "one row": 0,
+        "leaves its inputs alone": 0,
+    }
+
+
+def test_changing_an_input_in_place_costs_that_aspect_alone(judge):
+    def doubled(X):
+        X *= 2
+        return X
+
+    verdict = judge.exercise("doubled", asking(doubled=doubled))
+    assert (verdict.score, verdict.outcome) == (3, Outcome.PARTIAL)
+    assert "in place" in verdict.message
+
+
+def test_a_wrong_answer_earns_nothing_for_leaving_its_inputs_alone(judge):
+    assert judge.exercise("doubled", asking(doubled=lambda X: np.zeros_like(X))).score == 0
+
+
+def test_an_exception_is_errored_with_its_own_words(judge):
+    verdict = judge.exercise("doubled", asking(doubled=lambda X: X @ np.ones(7)))
+    assert verdict.outcome is Outcome.ERRORED
+    assert "ValueError" in verdict.message
+
+
+def test_raising_is_right_where_the_exercise_asks_for_it(judge):
+    verdict = judge.exercise("root", asking(root=lambda x: x**0.5))
+    assert {aspect.name: aspect.score for aspect in verdict.aspects} == {"values": 1, "refuses": 0}
+
+
+def test_time_out_ends_the_asking_and_keeps_what_was_right(judge):
+    asked = []
+
+    def ask(steps):
+        asked.append(steps)
+        if len(asked) == 3:
+            raise ChildTimedOut("longer than 10 s", alive=False)
+        return perform(steps, {"doubled": lambda X: 2 * X})
+
+    verdict = judge.exercise("doubled", ask)
+    assert (verdict.outcome, verdict.score, len(asked)) == (Outcome.TIMED_OUT, 2, 3)
+
+
+def test_a_child_that_dies_is_errored_with_the_reason(judge):
+    def ask(steps):
+        raise ChildDied("the process ended")
+
+    verdict = judge.exercise("doubled", ask)
+    assert (verdict.outcome, verdict.score) == (Outcome.ERRORED, 0)
+    assert "the process ended" in verdict.message
+
+
+def test_known_error_upstream_is_carried_forward(judge, tiny):
+    sitting = judge.sitting()
+    squares = tiny.exercises["doubled"].misconceptions[0].function
+    sitting.exercise("doubled", asking(doubled=squares))
+    verdict = sitting.exercise("doubled_sums", asking(doubled_sums=lambda X: squares(X).sum(axis=1)))
+    assert (verdict.outcome, verdict.score, verdict.carried_from) == (Outcome.PASSED, 3, "doubled")
+    assert verdict.misconception is None
+
+
+def test_unknown_error_upstream_is_not_carried_forward(judge):
+    sitting = judge.sitting()
+    sitting.exercise("doubled", asking(doubled=lambda X: np.zeros_like(X)))
+    verdict = sitting.exercise("doubled_sums", asking(doubled_sums=lambda X: np.zeros(len(X))))
+    assert (verdict.score, verdict.carried_from) == (0, None)
+
+
+def test_a_known_error_excuses_only_the_answers_that_follow_from_it(judge, tiny):
+    sitting = judge.sitting()
+    sitting.exercise("doubled", asking(doubled=tiny.exercises["doubled"].misconceptions[0].function))
+    verdict = sitting.exercise("doubled_sums", asking(doubled_sums=lambda X: np.zeros(len(X))))
+    assert (verdict.score, verdict.carried_from) == (0, None)
+
+
+def test_an_exception_alone_is_never_carried_forward(judge, tiny):
+    def raises(X):
+        raise ValueError("no")
+
+    sitting = judge.sitting()
+    sitting.exercise("doubled", asking(doubled=tiny.exercises["doubled"].misconceptions[1].function))
+    assert sitting.exercise("doubled_sums", asking(doubled_sums=raises)).score == 0
+
+
+def test_a_raising_reference_is_the_graders_fault_and_leaves_the_score_open(judge, tiny):
+    def broken(X):
+        raise ZeroDivisionError("planted")
+
+    tiny.exercises["doubled"].reference = broken
+    verdict = judge.exercise("doubled", asking(doubled=lambda X: 2 * X))
+    assert (verdict.outcome, verdict.score) == (Outcome.GRADER_ERROR, None)
+
+
+def test_inputs_depend_on_the_secret_and_on_nothing_else(tiny):
+    from autograder.judging.judge import Judge
+
+    def drawn(secret):
+        return Judge(tiny, secret).cases.of("doubled")[0].inputs["argument_0"]
+
+    np.testing.assert_array_equal(drawn(b"one"), drawn(b"one"))
+    assert not np.array_equal(drawn(b"one"), drawn(b"two"))
+
+
+def test_no_answer_can_change_what_the_next_student_is_asked(judge):
+    def spoils(X):
+        X[...] = 0
+        return X
+
+    judge.exercise("doubled", asking(doubled=spoils))
+    assert judge.exercise("doubled", asking(doubled=lambda X: 2 * X)).score == 4
+
+
+def test_evidence_holds_inputs_and_the_students_answer(judge):
+    evidence = judge.exercise("doubled", asking(doubled=lambda X: 3 * X)).evidence
+    (name, X), *_ = evidence.inputs
+    assert name == "X"
+    np.testing.assert_array_equal(evidence.answer, 3 * X)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "outcome"),
+    [
+        ("pick", "B", "passed"),
+        ("pick", " b ", "passed"),
+        ("pick", "A", "failed"),
+        ("pick", 2, "failed"),
+        ("pick", "AB", "failed"),
+        ("pick", None, "missing"),
+        ("pair", [0.788, 2], "passed"),
+        ("pair", (0.7884, 2.0), "passed"),
+        ("pair", np.array([0.788, 2.001]), "passed"),
+        ("pair", [0.78, 2], "failed"),
+        ("pair", 0.7884, "failed"),
+        ("pair", [0.7884], "failed"),
+        ("truth", False, "passed"),
+        ("truth", np.array(False), "passed"),
+        ("truth", True, "failed"),
+        ("truth", 0, "failed"),
+        ("truth", "False", "failed"),
+        ("order", "bac", "passed"),
+        ("order", "B, A, C", "passed"),
+        ("order", ["B", "A", "C"], "passed"),
+        ("order", "ABC", "failed"),
+        ("roles", {"query": "a", "key": "B"}, "passed"),
+        ("roles", {"query": "B", "key": "A"}, "failed"),
+        ("roles", {"query": "A"}, "failed"),
+    ],
+)
+def test_questions_are_judged_by_form_and_key(judge, name, answer, outcome):
+    verdict = judge.sitting().question(name, answer)
+    assert verdict.outcome == outcome
+    assert verdict.score == (1 if outcome == "passed" else 0)
+
+
+def test_a_wrong_option_gets_its_hint_and_a_wrong_form_says_which_is_expected(judge):
+    sitting = judge.sitting()
+    assert sitting.question("pick", "A").message == "Look at the second."
+    assert sitting.question("pair", [2.0, 0.788]).message == "Order."
+    assert "True or False" in sitting.question("truth", "no").message
