@@ -18,7 +18,10 @@ def test_reference_gets_full_points(judge, tiny):
 
 
 def test_lists_of_numbers_are_as_good_as_arrays(judge):
-    verdict = judge.exercise("doubled", asking(doubled=lambda X: [[2 * x for x in row] for row in X.tolist()]))
+    def doubled(X):
+        return [[2 * x for x in row] for row in X.tolist()]
+
+    verdict = judge.exercise("doubled", asking(doubled=doubled))
     assert verdict.score == 4
 
 

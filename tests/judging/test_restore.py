@@ -12,7 +12,7 @@ from autograder.judging.restore import MAX_BYTES, Unreadable, grade_id, parse, r
 
 
 def locked(name, source, points=2):
-    meta = {"grade": True, "solution": False, "locked": True, "grade_id": name, "points": points, "schema_version": 3}
+    meta = {"grade": True, "solution": False, "locked": True, "grade_id": name, "points": points}
     return new_code_cell(source, id=name, metadata={"nbgrader": meta, "editable": False})
 
 
@@ -58,7 +58,7 @@ def test_outputs_metadata_and_attachments_of_the_student_are_gone(released):
     submitted.metadata["huge"] = "x" * 1000
     submitted.cells[1].outputs = [new_output("execute_result", {"text/plain": "100"})]
     submitted.cells[0]["attachments"] = {"a.png": {"image/png": "AAAA"}}
-    submitted.cells[0].metadata["nbgrader"] = {"grade_id": "forged", "grade": True, "points": 50, "solution": True}
+    submitted.cells[0].metadata["nbgrader"] = {"grade_id": "forged", "grade": True, "points": 50}
     restored = restore(submitted, released)
     assert restored.metadata == released.metadata
     assert restored.cells[1].outputs == []
@@ -103,7 +103,8 @@ def test_own_cells_stay_where_they_were(released):
 
 def test_restoring_twice_is_restoring_once(released):
     submitted = json_copy(released)
-    submitted.cells = [new_code_cell("x = 1"), *submitted.cells[3:], answer("one"), answer("one"), new_code_cell("y")]
+    own, doubled = [new_code_cell("x = 1"), new_code_cell("y")], [answer("one"), answer("one")]
+    submitted.cells = [own[0], *submitted.cells[3:], *doubled, own[1]]
     once = restore(submitted, released)
     assert restore(once, released) == once
 

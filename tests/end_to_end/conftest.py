@@ -1,0 +1,57 @@
+"""Every lesson's notebook, solved and released, and one grader for each lesson."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from autograder import library
+from autograder.course import Course
+from autograder.grading import Grader
+from autograder.sandbox.client import Limits
+
+REPOSITORY = Path(__file__).parents[2]
+LESSONS = library.lesson_names(REPOSITORY / "solutions")
+
+
+@pytest.fixture(scope="session")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """A class of its own in a temporary folder, on this repository's lessons."""
+    return Course(tmp_path_factory.mktemp("class"), REPOSITORY)
+
+
+@pytest.fixture(scope="session", params=LESSONS)
+def lesson(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def hidden(course: Course, lesson: str) -> library.Library:
+    return library.load(course.solutions, lesson)
+
+
+@pytest.fixture(scope="session")
+def grader(course: Course, lesson: str) -> Iterator[Grader]:
+    with Grader(course, lesson) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def quick_grader(course: Course, lesson: str) -> Iterator[Grader]:
+    """A grader whose limits are short, for notebooks that never end."""
+    with Grader(course, lesson, limits=Limits(cell_seconds=1, question_seconds=1)) as running:
+        yield running
+
+
+@pytest.fixture
+def solved(course: Course, lesson: str) -> NotebookNode:
+    return nbformat.read(course.solved(lesson), as_version=4)
+
+
+@pytest.fixture
+def released(course: Course, lesson: str) -> NotebookNode:
+    return nbformat.read(course.released(lesson), as_version=4)

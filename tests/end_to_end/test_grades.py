@@ -1,0 +1,168 @@
+"""What a lesson's notebook is graded, from the file to the verdict, in the sandbox."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from answers import as_answer, with_cell
+
+from autograder.exercise import Outcome
+
+CONTRACT = {"lesson", "score", "max_score", "needs_manual", "exercises", "questions", "sandbox", "seconds"}
+
+
+def judge_command(path, *options):
+    command = [sys.executable, "-m", "autograder.cli", "judge", str(path), "--json", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_solved_notebook_gets_the_full_score(grader, solved, hidden):
+    graded = grader.grade_notebook(solved)
+    assert {name: v.score for name, v in graded.exercises.items()} == {
+        name: exercise.points for name, exercise in hidden.exercises.items()
+    }
+    assert {name: v.score for name, v in graded.questions.items()} == {
+        name: question.points for name, question in hidden.questions.items()
+    }
+    assert graded.score == graded.max_score == hidden.max_score
+
+
+def test_released_notebook_untouched_gets_nothing_and_is_nobodys_error(grader, released, hidden):
+    graded = grader.grade_notebook(released)
+    verdicts = [*graded.exercises.values(), *graded.questions.values()]
+    assert len(verdicts) == len(hidden.exercises) + len(hidden.questions)
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.MISSING}
+    assert (graded.score, graded.needs_manual) == (0, ())
+
+
+def test_each_misconception_costs_its_own_exercise_alone_and_is_named(grader, solved, hidden):
+    for name, exercise in hidden.exercises.items():
+        for known in exercise.misconceptions:
+            graded = grader.grade_notebook(with_cell(solved, name, as_answer(known.function, name)))
+            verdict = graded.exercises[name]
+            assert verdict.misconception == known.name
+            assert verdict.score < exercise.points
+            others = {n: v.score for n, v in graded.exercises.items() if n != name}
+            full = {n: e.points for n, e in hidden.exercises.items() if n != name}
+            assert others == full, f"{name} as {known.name} cost others too"
+
+
+def test_errors_carried_forward_say_from_where(grader, solved, hidden):
+    carried = {}
+    for name, exercise in hidden.exercises.items():
+        for known in exercise.misconceptions:
+            graded = grader.grade_notebook(with_cell(solved, name, as_answer(known.function, name)))
+            carried |= {
+                (v.carried_from, n): known.name for n, v in graded.exercises.items() if v.carried_from
+            }
+    assert all(upstream in hidden.exercises for upstream, _ in carried)
+    if hidden.lesson.startswith("01_"):
+        assert set(carried) >= {
+            ("score_matrix", "first_approach_output"),
+            ("causal_weights", "first_approach_output"),
+        }
+
+
+def test_every_other_right_solution_gets_full_points(grader, solved, hidden):
+    for name, exercise in hidden.exercises.items():
+        assert len(exercise.alternatives) >= 2
+        for function in exercise.alternatives:
+            graded = grader.grade_notebook(with_cell(solved, name, as_answer(function, name)))
+            assert graded.score == graded.max_score, (name, function.__name__, graded.exercises[name].message)
+
+
+def test_warnings_and_printing_cost_nothing(grader, solved, hidden):
+    for name, exercise in hidden.exercises.items():
+        noisy = as_answer(exercise.reference, name) + (
+            "import sys, warnings\n"
+            f"quiet = {name}\n"
+            f"def {name}(*arguments):\n"
+            "    print('working', arguments)\n"
+            "    print('still working', file=sys.stderr)\n"
+            "    warnings.warn('careful', RuntimeWarning)\n"
+            "    np.log(np.zeros(2))\n"
+            "    return quiet(*arguments)\n"
+        )
+        noisy = noisy.replace(f"\n{name} = {name}\n", "\n")
+        assert grader.grade_notebook(with_cell(solved, name, noisy)).score == hidden.max_score
+
+
+def test_judge_command_prints_the_contract(course, lesson, tmp_path, hidden):
+    path = tmp_path / f"{lesson}.ipynb"
+    path.write_bytes(course.solved(lesson).read_bytes())
+    done = judge_command(path)
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout)
+    assert set(printed) == CONTRACT
+    assert (printed["lesson"], printed["score"], printed["max_score"]) == (
+        lesson,
+        hidden.max_score,
+        hidden.max_score,
+    )
+    for verdict in printed["exercises"].values():
+        assert set(verdict) == {
+            "outcome",
+            "score",
+            "max_score",
+            "misconception",
+            "carried_from",
+            "message",
+            "aspects",
+        }
+
+
+def test_judge_command_reads_the_lesson_from_an_option(course, lesson, tmp_path):
+    path = tmp_path / "renamed by a student.ipynb"
+    path.write_bytes(course.released(lesson).read_bytes())
+    assert judge_command(path).returncode == 2
+    printed = json.loads(judge_command(path, "--lesson", lesson).stdout)
+    assert printed["score"] == 0
+
+
+def test_a_notebook_that_cannot_be_read_is_one_clear_line_and_exit_2(lesson, tmp_path):
+    path = tmp_path / f"{lesson}.ipynb"
+    path.write_text("{ not json")
+    done = judge_command(path)
+    assert done.returncode == 2
+    assert "not valid JSON" in json.loads(done.stdout)["error"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "outcome"),
+    [
+        ("while True:\n        pass", Outcome.TIMED_OUT),
+        ("import os\n    os._exit(0)", Outcome.ERRORED),
+        ("return np.ones(8 << 30)", Outcome.ERRORED),
+        ("while True:\n        print('x' * 10_000)", Outcome.TIMED_OUT),
+    ],
+)
+def test_trouble_in_one_function_costs_that_exercise_alone(quick_grader, solved, hidden, trouble, outcome):
+    name = next(iter(hidden.exercises))
+    broken = f"def {name}(*arguments):\n    {trouble}\n"
+    graded = quick_grader.grade_notebook(with_cell(solved, name, broken))
+    assert (graded.exercises[name].outcome, graded.exercises[name].score) == (outcome, 0)
+    assert graded.score == hidden.max_score - hidden.exercises[name].points
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "while True: pass",
+        "import os; os._exit(0)",
+        "x = bytearray(64 << 30)",
+        "while True: print('x' * 10_000)",
+    ],
+)
+def test_trouble_in_one_cell_costs_what_that_cell_defines(quick_grader, solved, hidden, trouble):
+    name = next(iter(hidden.exercises))
+    graded = quick_grader.grade_notebook(with_cell(solved, name, trouble))
+    assert graded.exercises[name].outcome is Outcome.MISSING
+    assert graded.score == hidden.max_score - hidden.exercises[name].points
+
+
+def test_grading_writes_a_valid_notebook(grader, solved):
+    nbformat.validate(grader.grade_notebook(solved).notebook)
