@@ -9,53 +9,31 @@ and nbconvert both keep the one of an image in HTML.
 
 from __future__ import annotations
 
-import base64
-import html
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from attention_lib import notebook
+from attention_lib.picture import (
+    DIFFERENCE_COLOURS,
+    HATCHES,
+    MARKERS,
+    SERIES_COLOURS,
+    SIZE_COLOURS,
+    Picture,
+    draw_matrix,
+    finite_range,
+    label_points,
+    picture,
+    short_number,
+    shown,
+    ticks,
+    without_box,
+)
 
-#: Even steps of lightness from dark to bright, the same for every kind of colour vision.
-SIZE_COLOURS = "cividis"
-#: White is no difference, black the largest.
-DIFFERENCE_COLOURS = "Greys"
-#: Okabe and Ito's palette (2008), ordered so that neighbours differ in lightness too.
-SERIES_COLOURS = ("#0072B2", "#E69F00", "#000000", "#56B4E9", "#D55E00", "#009E73")
-_HATCHES = ("", "///", "...", "xx", "\\\\", "++")
-_MARKERS = ("o", "^", "s", "D", "v", "P")
 _MOST_NUMBERS = 150
-_MOST_TICKS = 40
-
-
-class Picture(Figure):
-    """A figure with an alt text, which a notebook shows once however it is returned."""
-
-    alt: str = ""
-    _shown_in: int | None = None
-
-    def to_html(self) -> str:
-        """The picture as an HTML image with its alt text."""
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
-        data = base64.b64encode(buffer.getvalue()).decode("ascii")
-        return f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{data}">'
-
-    def show(self) -> None:
-        """Show the picture under the running cell. Does nothing outside a notebook."""
-        if notebook.show_html(self.to_html(), f"[picture: {self.alt}]"):
-            self._shown_in = notebook.shell().execution_count
-
-    def _ipython_display_(self) -> None:
-        # A drawing function has shown the picture already; the cell's last value would show it twice.
-        if self._shown_in != notebook.shell().execution_count:
-            self.show()
 
 
 def heat_map(
@@ -74,49 +52,43 @@ def heat_map(
     `value` names what the colours stand for, with its unit; `rows` and `columns` name the axes. Cells
     that hold nan or ±inf are hatched. Raises ValueError unless `matrix` has one or two axes.
     """
-    shown = _as_rows(matrix, "matrix")
-    if np.ndim(matrix) < 2:
-        rows = ""
-    width, height = _cells_size(shown.shape)
-    figure = _picture(width + 1.9, height + 1.3, alt or _matrix_alt(title or value, shown))
+    cells = _as_rows(matrix, "matrix")
+    width, height = _cells_size(cells.shape)
+    figure = picture(width + 1.9, height + 1.3, alt or _matrix_alt(title or value, cells))
     axes = figure.add_subplot()
-    _draw_matrix(axes, shown, _finite_range(shown), SIZE_COLOURS)
-    _name_cells(axes, shown.shape, row_labels, column_labels)
-    axes.set(title=title, xlabel=columns, ylabel=rows)
-    figure.colorbar(axes.images[0], ax=axes, label=value, shrink=0.9 if height > 1.5 else 1.0)
-    return _shown(figure)
+    draw_matrix(axes, cells, finite_range(cells), SIZE_COLOURS, cells if _has_room(cells.shape) else None)
+    _name_cells(axes, cells.shape, row_labels, column_labels)
+    axes.set(title=title, xlabel=columns, ylabel=rows if np.ndim(matrix) == 2 else "")
+    figure.colorbar(axes.images[0], ax=axes, label=value)
+    return shown(figure)
 
 
 def compare_heat_maps(expected: Any, yours: Any, title: str = "", alt: str = "") -> Picture:
-    """Draw `expected`, `yours` and the size of their difference side by side; (n, m) or (n,), of one shape.
+    """Draw `expected`, `yours` and the size of their difference; (n, m) or (n,), of one shape.
 
     The first two share one scale of colours. The numbers in the third are yours − expected.
+    Raises ValueError when the shapes differ.
     """
     wanted, given = _as_rows(expected, "expected"), _as_rows(yours, "yours")
     if wanted.shape != given.shape:
         raise ValueError(f"expected has shape {np.shape(expected)}, yours {np.shape(yours)}: they must agree")
     with np.errstate(invalid="ignore", over="ignore"):
-        difference = np.where(wanted == given, 0.0, given - wanted)
-    width, height = _cells_size(wanted.shape)
-    across = np.ndim(expected) == 2 or width < 3.5
-    panels = (1, 3) if across else (3, 1)
-    size = (3 * width + 3.4, height + 1.2) if across else (width + 1.6, 3 * height + 2.4)
-    figure = _picture(*size, alt or _comparison_alt(title, difference))
-    axes = figure.subplots(*panels, squeeze=False).ravel()
-    common = _finite_range(np.stack([wanted, given]))
-    _draw_matrix(axes[0], wanted, common, SIZE_COLOURS)
-    _draw_matrix(axes[1], given, common, SIZE_COLOURS)
-    size_range = (0.0, _finite_range(np.abs(difference))[1] or 1.0)
-    _draw_matrix(axes[2], np.abs(difference), size_range, DIFFERENCE_COLOURS, written=difference)
-    for panel, name in zip(axes, ("expected", "yours", "yours − expected"), strict=True):
+        difference = np.where((wanted == given) | (np.isnan(wanted) & np.isnan(given)), 0.0, given - wanted)
+    figure, panels = _three_panels(wanted.shape, alt or _comparison_alt(title, difference))
+    common = finite_range(np.stack([wanted, given]))
+    largest = finite_range(np.abs(difference))[1] or 1.0
+    written = [wanted, given, difference] if _has_room(wanted.shape) else [None] * 3
+    draw_matrix(panels[0], wanted, common, SIZE_COLOURS, written[0])
+    draw_matrix(panels[1], given, common, SIZE_COLOURS, written[1])
+    draw_matrix(panels[2], np.abs(difference), (0.0, largest), DIFFERENCE_COLOURS, written[2])
+    for panel, name in zip(panels, ("expected", "yours", "yours − expected"), strict=True):
         _name_cells(panel, wanted.shape, None, None)
-        panel.set(title=name, xlabel="column j" if np.ndim(expected) == 2 else "position")
-        if np.ndim(expected) == 2:
-            panel.set_ylabel("row i")
-    figure.colorbar(axes[0].images[0], ax=list(axes[:2]), label="value")
-    figure.colorbar(axes[2].images[0], ax=axes[2], label="size of difference")
+        flat = np.ndim(expected) < 2
+        panel.set(title=name, xlabel="position" if flat else "column j", ylabel="" if flat else "row i")
+    figure.colorbar(panels[1].images[0], ax=list(panels[:2]), label="value")
+    figure.colorbar(panels[2].images[0], ax=panels[2], label="size of difference")
     figure.suptitle(title)
-    return _shown(figure)
+    return shown(figure)
 
 
 def bars(
@@ -133,24 +105,24 @@ def bars(
     `value` names the axis of the bars, with its unit, `across` the axis of the labels.
     """
     series = _series(values, len(labels), "labels")
-    figure = _picture(max(4.0, 1.2 + 0.32 * len(labels) * (1 + len(series))), 3.4, alt or title or value)
+    width = min(11.0, max(4.0, 1.2 + 0.36 * len(labels) * (1 + len(series))))
+    figure = picture(width, 3.6, alt or title or value)
     axes = figure.add_subplot()
     thickness = 0.8 / len(series)
     for number, (name, heights) in enumerate(series.items()):
         positions = np.arange(len(labels)) + (number - (len(series) - 1) / 2) * thickness
         drawn = axes.bar(positions, heights, thickness, label=name, edgecolor="black", linewidth=0.6)
         for bar in drawn:
-            bar.set(facecolor=SERIES_COLOURS[number % 6], hatch=_HATCHES[number % 6])
-        if len(labels) * len(series) <= 24:
-            axes.bar_label(drawn, fmt=_short_number, fontsize=8, padding=2)
+            bar.set(facecolor=SERIES_COLOURS[number % 6], hatch=HATCHES[number % 6])
+        if len(labels) * len(series) <= 20:
+            axes.bar_label(drawn, fmt=short_number, fontsize=7.5, padding=2)
     axes.margins(y=0.12)
     axes.axhline(0, color="black", linewidth=0.8)
-    _ticks(axes, "x", labels)
+    ticks(axes, "x", labels, width - 1)
     axes.set(title=title, ylabel=value, xlabel=across)
-    _without_box(axes)
-    if len(series) > 1:
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=len(series))
-    return _shown(figure)
+    without_box(axes)
+    _legend(axes, series)
+    return shown(figure)
 
 
 def scatter(
@@ -165,28 +137,25 @@ def scatter(
 ) -> Picture:
     """Draw the points (x, y), both (n,), and beside each its label where there is room for it.
 
-    `y` may be a dict of several series by name, each with a marker of its own. `x_name` and `y_name`
-    name the axes, with their units.
+    `y` may be a dict of several series by name, each with a marker of its own; the labels are then
+    written at the first series. `x_name` and `y_name` name the axes, with their units.
     """
     places = np.asarray(x, dtype=float)
     series = _series(y, len(places), "x")
-    figure = _picture(6.4, 4.4, alt or title or f"{y_name} against {x_name}")
+    figure = picture(6.4, 4.4, alt or title or f"{y_name} against {x_name}")
     axes = figure.add_subplot()
     for number, (name, heights) in enumerate(series.items()):
-        axes.scatter(
-            places, heights, s=28, label=name, marker=_MARKERS[number % 6],
-            color=SERIES_COLOURS[number % 6], edgecolors="white", linewidths=0.5,
-        )  # fmt: skip
+        style = {"marker": MARKERS[number % 6], "color": SERIES_COLOURS[number % 6]}
+        axes.scatter(places, heights, s=28, label=name, edgecolors="white", linewidths=0.5, **style)
     axes.set(title=title, xlabel=x_name, ylabel=y_name)
     axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
-    _without_box(axes)
-    if len(series) > 1:
-        axes.legend()
+    without_box(axes)
+    _legend(axes, series)
     if labels is not None:
-        first = next(iter(series.values()))
-        _label_points(figure, axes, np.column_stack([places, first]), [str(label) for label in labels])
-    return _shown(figure)
+        points = np.column_stack([places, next(iter(series.values()))])
+        label_points(figure, axes, points, [str(label) for label in labels])
+    return shown(figure)
 
 
 def vectors_2d(
@@ -203,34 +172,13 @@ def vectors_2d(
     if ends.ndim != 2 or ends.shape[1] != 2:
         raise ValueError(f"points has shape {ends.shape}: expected (n, 2), one row per arrow")
     names = [str(label) for label in labels] if labels is not None else [""] * len(ends)
-    figure = _picture(4.6, 4.4, alt or title or f"{len(ends)} arrows in the plane")
+    figure = picture(4.6, 4.4, alt or title or f"{len(ends)} arrows in the plane")
     axes = figure.add_subplot()
-    reach = 1.15 * max(1e-9, float(np.max(np.abs(ends), initial=0.0)))
+    _frame(axes, ends)
     for number, (end, name) in enumerate(zip(ends, names, strict=True)):
-        head = {"arrowstyle": "-|>", "color": SERIES_COLOURS[number % 6], "lw": 2, "mutation_scale": 16}
-        axes.annotate("", end, (0, 0), arrowprops={**head, "shrinkA": 0, "shrinkB": 0})
-        axes.annotate(name, end, _outwards(end), textcoords="offset points", ha="center", va="center")
-    low, high = np.minimum(ends.min(axis=0, initial=0), 0), np.maximum(ends.max(axis=0, initial=0), 0)
-    axes.set(
-        xlim=(low[0] - 0.2 * reach, high[0] + 0.2 * reach), ylim=(low[1] - 0.2 * reach, high[1] + 0.2 * reach)
-    )
-    axes.set(title=title, xlabel=x_name, ylabel=y_name, aspect="equal")
-    axes.axhline(0, color="0.5", linewidth=0.8)
-    axes.axvline(0, color="0.5", linewidth=0.8)
-    axes.grid(alpha=0.3)
-    return _shown(figure)
-
-
-def _picture(width: float, height: float, alt: str) -> Picture:
-    """An empty figure of this size in inches. pyplot is left out of it: it would show figures again."""
-    figure = Picture(figsize=(min(width, 13.0), min(height, 9.0)), layout="constrained", facecolor="white")
-    figure.alt = alt
-    return figure
-
-
-def _shown(figure: Picture) -> Picture:
-    figure.show()
-    return figure
+        _arrow(axes, end, name, SERIES_COLOURS[number % 6])
+    axes.set(title=title, xlabel=x_name, ylabel=y_name)
+    return shown(figure)
 
 
 def _as_rows(matrix: Any, name: str) -> np.ndarray:
@@ -240,57 +188,25 @@ def _as_rows(matrix: Any, name: str) -> np.ndarray:
     return np.atleast_2d(array)
 
 
+def _has_room(shape: tuple[int, ...]) -> bool:
+    """Is there room for a number in each cell?"""
+    return shape[0] * shape[1] <= _MOST_NUMBERS and max(shape) <= 20
+
+
 def _cells_size(shape: tuple[int, ...]) -> tuple[float, float]:
-    """Inches across and down for `shape` cells: large enough for a number in each where there are few."""
-    cell = 0.52 if shape[0] * shape[1] <= _MOST_NUMBERS else 0.26
-    return max(1.6, min(7.0, cell * shape[1])), max(0.6, min(6.0, cell * shape[0]))
+    """Inches across and down for a matrix of `shape`."""
+    cell = 0.52 if _has_room(shape) else 0.26
+    return max(1.6, min(10.4, cell * shape[1])), max(0.6, min(6.0, cell * shape[0]))
 
 
-def _finite_range(values: np.ndarray) -> tuple[float, float]:
-    finite = values[np.isfinite(values)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-
-
-def _draw_matrix(
-    axes: Axes,
-    values: np.ndarray,
-    limits: tuple[float, float],
-    colours: str,
-    written: np.ndarray | None = None,
-) -> None:
-    image = axes.imshow(values, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto")
-    for row, column in np.argwhere(~np.isfinite(values)):
-        axes.fill_between([column - 0.5, column + 0.5], row - 0.5, row + 0.5,
-                          facecolor="0.92", edgecolor="0.6", hatch="///", linewidth=0)  # fmt: skip
-    if values.size <= _MOST_NUMBERS:
-        _write_numbers(axes, image, values, values if written is None else written)
-
-
-def _write_numbers(axes: Axes, image: Any, values: np.ndarray, written: np.ndarray) -> None:
-    for (row, column), number in np.ndenumerate(written):
-        value = values[row, column]
-        red, green, blue, _ = image.cmap(image.norm(value)) if math.isfinite(value) else (1, 1, 1, 1)
-        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-        axes.text(column, row, _short_number(number), ha="center", va="center", fontsize=8,
-                  color="white" if dark else "black")  # fmt: skip
-
-
-def _short_number(value: float) -> str:
-    """At most five characters or so: 0.25, −1.3, 1e+03, −∞, nan."""
-    if math.isnan(value):
-        return "nan"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if value == 0 or (abs(value) < 100 and value == round(value)):
-        return f"{value:.0f}".replace("-", "−")
-    text = (
-        f"{value:.2f}"
-        if 0.01 <= abs(value) < 10
-        else f"{value:.1f}"
-        if 10 <= abs(value) < 1000
-        else f"{value:.0e}"
-    )
-    return text.replace("-", "−")
+def _three_panels(shape: tuple[int, ...], alt: str) -> tuple[Picture, list[Axes]]:
+    """Side by side where that fits a page, one above the other where the matrix is wide."""
+    width, height = _cells_size(shape)
+    if 3 * width + 3.4 <= 13 or height > 3:
+        figure = picture(3 * width + 3.4, height + 1.3, alt)
+        return figure, list(figure.subplots(1, 3))
+    figure = picture(width + 1.8, 3 * height + 2.6, alt)
+    return figure, list(figure.subplots(3, 1))
 
 
 def _name_cells(
@@ -299,20 +215,12 @@ def _name_cells(
     for labels, count, name in ((rows, shape[0], "row"), (columns, shape[1], "column")):
         if labels is not None and len(labels) != count:
             raise ValueError(f"{len(labels)} {name} labels for {count} {name}s: expected one for each")
-    _ticks(axes, "x", columns if columns is not None else range(shape[1]))
+    width, height = _cells_size(shape)
+    ticks(axes, "x", columns if columns is not None else range(shape[1]), width)
     if shape[0] > 1 or rows is not None:
-        _ticks(axes, "y", rows if rows is not None else range(shape[0]))
+        ticks(axes, "y", rows if rows is not None else range(shape[0]), height)
     else:
         axes.set_yticks([])
-
-
-def _ticks(axes: Axes, axis: str, labels: Sequence[Any]) -> None:
-    """One tick per label, or every second, third, … where there are too many to read."""
-    step = max(1, math.ceil(len(labels) / _MOST_TICKS))
-    texts = [str(label) for label in labels][::step]
-    long = axis == "x" and max(map(len, texts), default=0) > 4
-    slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if long else {}
-    (axes.set_xticks if axis == "x" else axes.set_yticks)(range(0, len(labels), step), texts, **slant)
 
 
 def _series(values: Any, count: int, against: str) -> dict[str, np.ndarray]:
@@ -320,58 +228,52 @@ def _series(values: Any, count: int, against: str) -> dict[str, np.ndarray]:
     series = {name: np.asarray(numbers, dtype=float) for name, numbers in named.items()}
     for name, numbers in series.items():
         if numbers.shape != (count,):
-            raise ValueError(
-                f"the values {name or 'given'} have shape {numbers.shape}: "
-                f"expected ({count},), one for each of the {against}"
-            )
+            which = f"the values of {name!r} have" if name else "the values have"
+            raise ValueError(f"{which} shape {numbers.shape}: expected ({count},), one per {against}")
     return series
 
 
-def _without_box(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
+def _legend(axes: Axes, series: dict[str, np.ndarray]) -> None:
+    if len(series) > 1:
+        axes.legend(fontsize=9)
 
 
-def _outwards(end: np.ndarray) -> tuple[float, float]:
-    """Where a label goes beside an arrow's tip: 12 points further out."""
+def _frame(axes: Axes, ends: np.ndarray) -> None:
+    """Equal scales, the origin in view, and a margin for the labels."""
+    low, high = np.minimum(ends.min(axis=0, initial=0), 0), np.maximum(ends.max(axis=0, initial=0), 0)
+    margin = 0.22 * max(1e-9, float(np.max(high - low)))
+    axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
+    axes.set_aspect("equal")
+    axes.axhline(0, color="0.5", linewidth=0.8)
+    axes.axvline(0, color="0.5", linewidth=0.8)
+    axes.grid(alpha=0.3)
+
+
+def _arrow(axes: Axes, end: np.ndarray, name: str, colour: str) -> None:
+    head = {"arrowstyle": "-|>", "color": colour, "lw": 2, "mutation_scale": 16, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", end, (0, 0), arrowprops=head)
     length = math.hypot(end[0], end[1]) or 1.0
-    return 12 * end[0] / length, 12 * end[1] / length
-
-
-def _label_points(figure: Figure, axes: Axes, points: np.ndarray, labels: Sequence[str]) -> None:
-    """Write each label beside its point, on the first side where it covers no other label or point.
-
-    A label that finds no place is left out: a picture with fewer words that can be read says more.
-    """
-    figure.draw_without_rendering()
-    taken = [_around(x, y) for x, y in axes.transData.transform(points)]
-    frame = axes.get_window_extent()
-    for (x, y), label in zip(points, labels, strict=True):
-        for across, up, side in ((6, 0, "left"), (-6, 0, "right"), (0, 9, "center"), (0, -9, "center")):
-            text = axes.annotate(label, (x, y), (across, up), textcoords="offset points",
-                                 ha=side, va="center", fontsize=8)  # fmt: skip
-            box = text.get_window_extent()
-            if (
-                frame.containsx(box.x0)
-                and frame.containsx(box.x1)
-                and not any(box.overlaps(other) for other in taken)
-            ):
-                taken.append(box)
-                break
-            text.remove()
-
-
-def _around(x: float, y: float) -> Any:
-    from matplotlib.transforms import Bbox
-
-    return Bbox.from_bounds(x - 3, y - 3, 6, 6)
+    side = "left" if end[0] > 0.3 * length else "right" if end[0] < -0.3 * length else "center"
+    backing = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
+    offset = (6 * end[0] / length, 10 * end[1] / length)
+    axes.annotate(
+        name,
+        end,
+        offset,
+        textcoords="offset points",
+        ha=side,
+        va="center",
+        bbox=backing,
+        annotation_clip=False,
+    )
 
 
 def _matrix_alt(title: str, values: np.ndarray) -> str:
-    low, high = _finite_range(values)
+    low, high = finite_range(values)
     return f"Heat map, {values.shape[0]} by {values.shape[1]}: {title}. Values from {low:.3g} to {high:.3g}."
 
 
 def _comparison_alt(title: str, difference: np.ndarray) -> str:
-    off = np.argwhere(np.abs(np.nan_to_num(difference, nan=np.inf)) > 1e-9)
-    counted = f"{len(off)} of {difference.size} cells differ"
+    off = np.abs(np.nan_to_num(difference, nan=np.inf)) > 1e-9
+    counted = f"{int(off.sum())} of {difference.size} cells differ"
     return f"Three heat maps, {title}: expected, yours and their difference. {counted}."

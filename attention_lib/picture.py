@@ -1,0 +1,155 @@
+"""What all pictures of the course have in common: colours, alt text, ticks, numbers and labels in them."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+from attention_lib import notebook
+
+#: Even steps of lightness from dark to bright, the same for every kind of colour vision.
+SIZE_COLOURS = "cividis"
+#: White is no difference, black the largest.
+DIFFERENCE_COLOURS = "Greys"
+#: From Okabe and Ito's palette (2008), ordered so that neighbours differ in lightness too.
+SERIES_COLOURS = ("#0072B2", "#E69F00", "#000000", "#56B4E9", "#D55E00", "#009E73")
+HATCHES = ("", "///", "...", "xx", "\\\\", "++")
+MARKERS = ("o", "^", "s", "D", "v", "P")
+
+_LARGEST = (13.0, 11.0)  # inches
+_CHARACTER = 0.1  # inches, one character of a tick label with its share of the gap
+_LINE = 0.2  # inches
+
+
+class Picture(Figure):
+    """A figure with an alt text, which a notebook shows once however it is returned."""
+
+    alt: str = ""
+    _shown_in: int | None = None
+
+    def to_html(self) -> str:
+        """The picture as an HTML image with its alt text."""
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
+        data = base64.b64encode(buffer.getvalue()).decode("ascii")
+        return f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{data}">'
+
+    def show(self) -> None:
+        """Show the picture under the running cell. Does nothing outside a notebook."""
+        if notebook.show_html(self.to_html(), f"[picture: {self.alt}]"):
+            self._shown_in = notebook.shell().execution_count
+
+    def _ipython_display_(self) -> None:
+        # A drawing function has shown the picture already; the cell's last value would show it twice.
+        if self._shown_in != notebook.shell().execution_count:
+            self.show()
+
+
+def picture(width: float, height: float, alt: str) -> Picture:
+    """An empty figure of this size in inches. pyplot is left out of it: it would show figures again."""
+    size = min(width, _LARGEST[0]), min(height, _LARGEST[1])
+    figure = Picture(figsize=size, layout="constrained", facecolor="white")
+    figure.alt = alt
+    return figure
+
+
+def shown(figure: Picture) -> Picture:
+    """Show `figure` under the running cell, and hand it back."""
+    figure.show()
+    return figure
+
+
+def finite_range(values: np.ndarray) -> tuple[float, float]:
+    """The smallest and the largest finite value, (0, 1) when there is none."""
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+
+
+def draw_matrix(
+    axes: Axes,
+    values: np.ndarray,
+    limits: tuple[float, float],
+    colours: str,
+    written: np.ndarray | None = None,
+) -> None:
+    """Draw `values` (n, m) in colours between `limits`, and `written` as numbers; nan and ±inf hatched."""
+    image = axes.imshow(values, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto")
+    for row, column in np.argwhere(~np.isfinite(values)):
+        across = [column - 0.5, column + 0.5]
+        style = {"facecolor": "0.95", "edgecolor": "0.8", "hatch": "///", "linewidth": 0}
+        axes.fill_between(across, row - 0.5, row + 0.5, **style)
+    if written is not None:
+        _write_numbers(axes, image, values, written)
+
+
+def _write_numbers(axes: Axes, image: Any, values: np.ndarray, written: np.ndarray) -> None:
+    for (row, column), number in np.ndenumerate(written):
+        value = values[row, column]
+        red, green, blue, _ = image.cmap(image.norm(value)) if math.isfinite(value) else (1, 1, 1, 1)
+        colour = "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "black"
+        axes.text(column, row, short_number(number), ha="center", va="center", fontsize=8, color=colour)
+
+
+def short_number(value: float) -> str:
+    """The number in at most six characters: 0.25, −1.30, 427.3, 1204, 3e5, −∞, nan."""
+    if math.isnan(value):
+        return "nan"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    size = abs(value)
+    if value == round(value) and size < 1e5:
+        return f"{value + 0.0:.0f}".replace("-", "−")
+    for below, digits in ((0.001, None), (0.01, 3), (10, 2), (1000, 1), (1e5, 0)):
+        if size < below and digits is not None:
+            return f"{value:.{digits}f}".replace("-", "−")
+        if size < below:
+            break
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return f"{mantissa}e{int(exponent)}".replace("-", "−")
+
+
+def ticks(axes: Axes, axis: str, labels: Sequence[Any], inches: float) -> None:
+    """One tick per label along `inches`: slanted where words are too long to stand side by side,
+    and every second, third, … only where even that is too narrow."""
+    texts = [str(label) for label in labels]
+    longest = max(map(len, texts), default=1) + 1
+    room = inches / max(1, len(texts))
+    slanted = axis == "x" and longest > 3 and longest * _CHARACTER > room
+    needed = longest * _CHARACTER if axis == "x" and not slanted else _LINE
+    step = max(1, math.ceil(needed / room - 0.1))
+    style = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+    (axes.set_xticks if axis == "x" else axes.set_yticks)(range(0, len(texts), step), texts[::step], **style)
+
+
+def without_box(axes: Axes) -> None:
+    """Leave only the two axes of a plot's frame."""
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def label_points(figure: Figure, axes: Axes, points: np.ndarray, labels: Sequence[str]) -> None:
+    """Write each label beside its point, on the first side where it covers no other label or point.
+
+    A label that finds no place is left out: fewer words that can be read say more.
+    """
+    figure.draw_without_rendering()
+    taken = [Bbox.from_bounds(x - 3, y - 3, 6, 6) for x, y in axes.transData.transform(points)]
+    frame = axes.get_window_extent()
+    for point, label in zip(points, labels, strict=True):
+        for offset, side in (((6, 0), "left"), ((-6, 0), "right"), ((0, 9), "center"), ((0, -9), "center")):
+            style = {"textcoords": "offset points", "ha": side, "va": "center", "fontsize": 8}
+            text = axes.annotate(label, point, offset, **style)
+            box = text.get_window_extent()
+            inside = frame.containsx(box.x0) and frame.containsx(box.x1)
+            if inside and not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                break
+            text.remove()
