@@ -1,0 +1,134 @@
+"""The public examples of a lesson: what `attention_lib/examples/LESSON.json` holds.
+
+They are worked out by the reference, with what each known mistake answers on them, so that a student's
+own check can name a mistake without holding any function.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from attention_lib.compare import same_data, tolerance_for
+from attention_lib.public import Raises, encode
+from autograder.exercise import Example, Exercise, Function, Question
+from autograder.judging.cases import answer, difference
+from autograder.library import Library, UserError
+from autograder.sandbox.script import Event, Raised, Returned, one_call
+
+REFERENCE = "the reference"
+# The last bits of a sum differ between processors and NumPy builds; a changed example differs by more.
+RELATIVE, ABSOLUTE = 1e-9, 1e-12
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What one function makes of one example, and whether it changed its arguments in place."""
+
+    event: Event
+    changed: bool
+
+    def same_as(self, other: Answered, example: Example) -> bool:
+        """Whether no student could tell the two by this example."""
+        tolerance = tolerance_for(example.arguments)
+        return self.changed == other.changed and difference([self.event], [other.event], tolerance) is None
+
+
+def examples_text(library: Library) -> str:
+    """The file's text: the same library gives the same bytes.
+
+    Raises UserError when an example can't be written down, or doesn't tell two known mistakes apart.
+    """
+    document = {
+        "lesson": library.lesson,
+        "exercises": {name: _exercise(exercise) for name, exercise in library.exercises.items()},
+        "questions": {name: _question(question) for name, question in library.questions.items()},
+    }
+    return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+
+def _exercise(exercise: Exercise) -> dict[str, Any]:
+    answered = {
+        name: [_answer(exercise, function, example) for example in exercise.examples]
+        for name, function in _functions(exercise).items()
+    }
+    _require_told_apart(exercise, answered)
+    entry: dict[str, Any] = {
+        "parameters": list(exercise.parameters),
+        "examples": [
+            _example(exercise, example, {name: answers[at] for name, answers in answered.items()})
+            for at, example in enumerate(exercise.examples)
+        ],
+        "hints": {known.name: known.hint for known in exercise.misconceptions},
+    }
+    if any(answer.changed for answer in answered[REFERENCE]):
+        entry["writes_arguments"] = True
+    return entry
+
+
+def _functions(exercise: Exercise) -> dict[str, Function]:
+    known = {mistake.name: mistake.function for mistake in exercise.misconceptions}
+    return {REFERENCE: exercise.reference, **known}
+
+
+def _answer(exercise: Exercise, function: Function, example: Example) -> Answered:
+    [event] = answer(exercise.name, function, one_call(exercise.name, example.arguments))
+    after = event.arguments if isinstance(event, Returned | Raised) else ()
+    return Answered(event, not all(map(same_data, example.arguments, after)))
+
+
+def _require_told_apart(exercise: Exercise, answered: dict[str, list[Answered]]) -> None:
+    for (one, ones), (other, others) in itertools.combinations(answered.items(), 2):
+        pairs = zip(ones, others, exercise.examples, strict=True)
+        if all(a.same_as(b, example) for a, b, example in pairs):
+            raise UserError(
+                f"exercise {exercise.name}: its public examples don't tell {one} and {other} apart; "
+                "add an example on which they answer differently"
+            )
+
+
+def _example(exercise: Exercise, example: Example, answers: dict[str, Answered]) -> dict[str, Any]:
+    mistakes = {name: answered for name, answered in answers.items() if name != REFERENCE}
+    try:
+        return {
+            "name": example.name,
+            "arguments": [encode(argument) for argument in copy.deepcopy(example.arguments)],
+            "expected": encode(_plain(answers[REFERENCE].event)),
+            "mistakes": {name: encode(_plain(answered.event)) for name, answered in mistakes.items()},
+        }
+    except TypeError as error:
+        raise UserError(f"exercise {exercise.name}, example {example.name!r}: {error}") from error
+
+
+def _plain(event: Event) -> Any:
+    """The value that was returned; an exception by its type's name."""
+    match event:
+        case Returned(value):
+            return value
+        case Raised(type_name):
+            return Raises(type_name)
+        case other:
+            raise TypeError(f"no function answered, but {other}")
+
+
+def _question(question: Question) -> dict[str, Any]:
+    return {
+        "kind": question.kind.value,
+        "form": question.kind.form,
+        "letters": sorted(question.options),
+    }
+
+
+def same_document(one: Any, other: Any) -> bool:
+    """Whether two JSON values are the same, floats up to their last bits."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_document(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_document, one, other))
+    return type(one) is type(other) and bool(one == other)
