@@ -196,7 +196,7 @@ def _has_room(shape: tuple[int, ...]) -> bool:
 def _cells_size(shape: tuple[int, ...]) -> tuple[float, float]:
     """Inches across and down for a matrix of `shape`."""
     cell = 0.52 if _has_room(shape) else 0.26
-    return max(1.6, min(10.4, cell * shape[1])), max(0.6, min(6.0, cell * shape[0]))
+    return max(1.6, min(10.4, cell * shape[1])), max(0.9, min(6.0, cell * shape[0]))
 
 
 def _three_panels(shape: tuple[int, ...], alt: str) -> tuple[Picture, list[Axes]]:
@@ -256,6 +256,9 @@ def _arrow(axes: Axes, end: np.ndarray, name: str, colour: str) -> None:
     side = "left" if end[0] > 0.3 * length else "right" if end[0] < -0.3 * length else "center"
     backing = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
     offset = (6 * end[0] / length, 10 * end[1] / length)
+    if len(name) > 5:
+        # A long label beside the tip would leave the frame.
+        side, offset = "center", (0, 12 if end[1] >= 0 else -12)
     axes.annotate(
         name,
         end,

@@ -1,0 +1,283 @@
+"""`check("name")`: run the public examples on what the notebook defines, and say what is off.
+
+It decides nothing: the grade comes from other inputs, judged elsewhere. So it may run in the same
+process as the code that it checks, and may show what is expected.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import linecache
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from attention_lib import notebook, public
+from attention_lib.compare import (
+    Difference,
+    NotNumbers,
+    as_array,
+    compare,
+    describe,
+    same_data,
+    tolerance_for,
+)
+from attention_lib.forms import wrong_form
+
+_SHOWN_CHARACTERS = 700
+_INDENT = "    "
+
+
+class CheckFailed(notebook.Message):
+    """What is off, in a few lines. A notebook shows them without a traceback."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One public example put to the student's function.
+
+    `answer` is what came back, `Raises` for an exception. `fault` says what is off, None when nothing
+    is; `place` is the line of the student's code that raised, and `difference` what `compare` found.
+    """
+
+    example: public.Example
+    answer: Any
+    fault: str | None = None
+    place: str = ""
+    difference: Difference | None = None
+
+
+def check(name: str) -> None:
+    """Try what the notebook calls `name` on its public examples, or look at a question's answer.
+
+    Prints one line when nothing is off. Raises CheckFailed with what is off, and where the answer has
+    the right shape draws what is expected beside it. For a question only the form of the answer is
+    looked at: whether it is right is known after handing in.
+    """
+    names = notebook.namespace()
+    if exercise := public.find_exercise(name):
+        print(_check_exercise(exercise, names))
+    elif question := public.find_question(name):
+        print(_check_question(question, names))
+    else:
+        raise CheckFailed(_unknown(name))
+
+
+def _unknown(name: Any) -> str:
+    known = public.known_names()
+    if not known:
+        return f"There are no public examples in {public.EXAMPLES}: take the course's repository again."
+    close = difflib.get_close_matches(str(name), known, n=1)
+    meant = f" Did you mean {close[0]!r}?" if close else ""
+    return f"No exercise or question is called {name!r}.{meant}"
+
+
+def _check_question(question: public.Question, names: dict[str, Any]) -> str:
+    answer = names.get(question.name)
+    if answer is None or answer is ...:
+        raise CheckFailed(f"{question.name} is not answered yet: assign it {question.form}.")
+    found = wrong_form(question, answer)
+    if found is not None:
+        raise CheckFailed(f"{question.name}: {question.form} is expected, yours is {found}.")
+    return f"{question.name}: answered. Whether it is right is known after handing in."
+
+
+def _check_exercise(exercise: public.Exercise, names: dict[str, Any]) -> str:
+    function = _function(exercise.name, names)
+    trials = [_try(exercise, function, example, names) for example in exercise.examples]
+    failed = [trial for trial in trials if trial.fault is not None]
+    if not failed:
+        return _passed(exercise.name, len(trials))
+    _draw(exercise.name, failed)
+    raise CheckFailed(_report(exercise, failed))
+
+
+def _passed(name: str, count: int) -> str:
+    which = "the public example" if count == 1 else f"all {count} public examples"
+    return f"{name}: right on {which}. Grading uses other inputs as well."
+
+
+def _function(name: str, names: dict[str, Any]) -> Callable[..., Any]:
+    if name not in names:
+        raise CheckFailed(f"{name} is not defined: run the cell that defines it, then this one.")
+    function = names[name]
+    if not callable(function):
+        raise CheckFailed(
+            f"{name} is {describe(function)} where a function is expected. "
+            f"Was the name used again after `def {name}`? Run the cell that defines it, then this one."
+        )
+    return function
+
+
+def _try(
+    exercise: public.Exercise, function: Callable[..., Any], example: public.Example, names: dict[str, Any]
+) -> Trial:
+    arguments = copy.deepcopy(example.arguments)
+    try:
+        answer = _kept(function(*arguments))
+    except Exception as error:
+        return _raised(exercise, example, error, names)
+    if isinstance(example.expected, public.Raises):
+        expected = example.expected.type_name
+        return Trial(example, answer, f"{describe(answer)} is returned where a {expected} is to be raised")
+    difference = compare(example.expected, answer, tolerance_for(example.arguments))
+    if difference is not None:
+        return Trial(example, answer, difference.detail, difference=difference)
+    changed = _changed(exercise, example.arguments, arguments)
+    return Trial(example, answer, changed)
+
+
+def _kept(answer: Any) -> Any:
+    """A copy of plain data: the next call may write into a buffer that this one returned."""
+    try:
+        return copy.deepcopy(answer) if isinstance(answer, np.ndarray | list | tuple) else answer
+    except Exception:
+        return answer
+
+
+def _changed(exercise: public.Exercise, before: tuple[Any, ...], after: tuple[Any, ...]) -> str | None:
+    if exercise.writes_arguments:
+        return None
+    changed = [
+        parameter
+        for parameter, old, new in zip(exercise.parameters, before, after, strict=False)
+        if not same_data(old, new)
+    ]
+    if not changed:
+        return None
+    which = " and ".join(changed)
+    return f"the answer is right, but the function changed its argument {which} in place: work on a copy"
+
+
+def _raised(
+    exercise: public.Exercise, example: public.Example, error: Exception, names: dict[str, Any]
+) -> Trial:
+    answer = public.Raises(type(error).__name__)
+    if answer == example.expected:
+        return Trial(example, answer)
+    steps = list(traceback.walk_tb(error.__traceback__))
+    own = [(frame.f_code, line) for frame, line in steps if frame.f_globals is names]
+    if type(error) is NotImplementedError and not error.args:
+        raise CheckFailed(_not_written(exercise.name, own[-1][0].co_name if own else None)) from None
+    fault = f"it raises {type(error).__name__}: {error}".rstrip(": ")
+    if not own:
+        call = f"{exercise.name}({', '.join(exercise.parameters)})"
+        return Trial(example, answer, fault, f"called as {call}")
+    code, line = own[-1]
+    source = linecache.getline(code.co_filename, line).strip()
+    place = f"in {code.co_name}, line {line} of its cell{': ' if source else ''}{source}"
+    return Trial(example, answer, fault, place)
+
+
+def _not_written(name: str, stub: str | None) -> str:
+    todo = "replace `raise NotImplementedError()` with your code, run the cell, then check again."
+    if stub is None or stub == name:
+        return f"{name} is not written yet: {todo}"
+    return f"{name} calls {stub}, which is not written yet: in {stub}, {todo}"
+
+
+def _report(exercise: public.Exercise, failed: list[Trial]) -> str:
+    first = failed[0]
+    lines = [f"{exercise.name}, example {first.example.name!r}: {_sentence(first.fault or '')}"]
+    if first.place:
+        lines.append(_INDENT + first.place)
+    lines += [
+        _line(parameter, value)
+        for parameter, value in zip(exercise.parameters, first.example.arguments, strict=False)
+    ]
+    if first.difference is not None:
+        lines += [_line("expected", first.example.expected, " "), _line("yours   ", first.answer, " ")]
+    hint = _hint(exercise, failed)
+    if hint:
+        lines.append(f"Hint: {hint}")
+    lines.append(f"Off on {len(failed)} of {len(exercise.examples)} public examples.")
+    return "\n".join(lines)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(("?", ".")) else text + "."
+
+
+def _line(name: str, value: Any, between: str = " = ") -> str:
+    start = _INDENT + name + between
+    return start + _text(value).replace("\n", "\n" + " " * len(start))
+
+
+def _text(value: Any) -> str:
+    """The value in a few lines."""
+    if isinstance(value, tuple | list) and not _is_flat(value):
+        inside = ",\n ".join(_text(item) for item in value)
+        text = f"({inside})" if isinstance(value, tuple) else f"[{inside}]"
+    elif isinstance(value, np.ndarray | np.generic) and np.asarray(value).dtype.kind in "biuf":
+        text = _array_text(np.asarray(value))
+    else:
+        text = f"{value:.6g}" if type(value) is float else _safe_repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + " …"
+
+
+def _is_flat(values: Iterable[Any]) -> bool:
+    return not any(isinstance(value, np.ndarray | list | tuple) for value in values)
+
+
+def _array_text(array: np.ndarray) -> str:
+    if array.ndim == 0:
+        return f"{array.item():.6g}" if array.dtype.kind == "f" else str(array.item())
+    text = np.array2string(
+        array, precision=4, suppress_small=bool(_is_tame(array)), threshold=60, edgeitems=3, separator=", "
+    )
+    return text if array.size <= 60 else f"{text}\nshape {array.shape}"
+
+
+def _is_tame(array: np.ndarray) -> bool:
+    """No number so large that the others would be written as zeros beside it."""
+    finite = np.abs(array[np.isfinite(array)])
+    return finite.size == 0 or finite.max() < 1e4
+
+
+def _safe_repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:
+        return describe(value)
+
+
+def _hint(exercise: public.Exercise, failed: list[Trial]) -> str | None:
+    """The hint of the first known mistake that answers as the student's function does wherever it fails."""
+    for mistake, hint in sorted(exercise.hints.items()):
+        if all(_answers_as(mistake, trial) for trial in failed):
+            return hint
+    return None
+
+
+def _answers_as(mistake: str, trial: Trial) -> bool:
+    if mistake not in trial.example.mistakes:
+        return False
+    known = trial.example.mistakes[mistake]
+    if isinstance(known, public.Raises) or isinstance(trial.answer, public.Raises):
+        return bool(known == trial.answer)
+    try:
+        return compare(known, trial.answer, tolerance_for(trial.example.arguments)) is None
+    except NotNumbers:
+        # The mistake itself answers with what is no number, such as None.
+        return known is None and trial.answer is None
+
+
+def _draw(name: str, failed: list[Trial]) -> None:
+    """Expected, yours and the difference, for the first example whose answer has the right shape."""
+    for trial in failed:
+        if trial.difference is None or trial.difference.where is None:
+            continue
+        try:
+            wanted, given = as_array(trial.example.expected), as_array(trial.answer)
+            if wanted.ndim in (1, 2) and wanted.size > 1:
+                from attention_lib import plotting
+
+                plotting.compare_heat_maps(wanted, given, title=f"{name}, example {trial.example.name!r}")
+                return
+        except Exception:
+            # The words say it all; a picture that can't be drawn must not take their place.
+            return
