@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Let:
@@ -78,10 +80,16 @@ class Undefined:
 Event = Returned | Raised | Undefined
 
 
-def perform(steps: Sequence[Step], functions: Mapping[str, Any]) -> list[Event]:
+def perform(
+    steps: Sequence[Step], functions: Mapping[str, Any], keep: Callable[[Any], Any] | None = None
+) -> list[Event]:
     """Run `steps` in order; one event for each `Call` and `Look`. Stops at the first `Undefined`
     or `Raised`, since what follows would speak of values that do not exist.
+
+    An event tells how things were when it happened, whatever is written into a buffer later: `keep`
+    takes that snapshot (`snapshot` by default; the child encodes instead).
     """
+    keep = keep or snapshot
     named: dict[str, Any] = {}
     events: list[Event] = []
     for step in steps:
@@ -89,29 +97,61 @@ def perform(steps: Sequence[Step], functions: Mapping[str, Any]) -> list[Event]:
             case Let(name, value):
                 named[name] = value
             case Change(name, value):
-                named[name][...] = value
+                try:
+                    named[name][...] = value
+                except Exception as error:
+                    events.append(_raised(error, ()))
+                    break
             case Look(name):
-                events.append(Returned(named[name]))
+                events.append(Returned(keep(named[name])))
             case Call(function, names, result):
-                event = _call(functions.get(function), function, [named[name] for name in names])
+                event, named[result] = _call(
+                    functions.get(function), function, [named[n] for n in names], keep
+                )
                 events.append(event)
                 if not isinstance(event, Returned):
                     break
-                named[result] = event.value
     return events
 
 
-def _call(function: Callable[..., Any] | None, name: str, arguments: list[Any]) -> Event:
+def _call(
+    function: Callable[..., Any] | None, name: str, arguments: list[Any], keep: Callable[[Any], Any]
+) -> tuple[Event, Any]:
+    """The event of one call, and the live value that it gave back."""
     if not callable(function):
-        return Undefined(name, None if function is None else type(function).__name__)
+        return Undefined(name, None if function is None else type(function).__name__), None
     try:
         value = function(*arguments)
-    except (Exception, SystemExit) as error:
-        return Raised(type(error).__name__, str(error), tuple(arguments))
-    return Returned(value, tuple(arguments))
+    except KeyboardInterrupt:
+        raise  # the time limit, no answer
+    except BaseException as error:  # SystemExit too: a student's `exit()` is an answer of this call
+        return _raised(error, tuple(keep(argument) for argument in arguments)), None
+    return Returned(keep(value), tuple(keep(argument) for argument in arguments)), value
+
+
+def _raised(error: BaseException, arguments: tuple[Any, ...]) -> Raised:
+    try:
+        message = str(error)
+    except Exception as second:
+        message = f"(its message can't be read: {type(second).__name__})"
+    return Raised(str(type(error).__name__), message, arguments)
+
+
+def snapshot(value: Any) -> Any:
+    """`value` with its arrays copied, so that later writes do not show."""
+    match value:
+        case np.ndarray():
+            return value.copy()
+        case list() | tuple() if type(value) in (list, tuple):
+            return type(value)(snapshot(item) for item in value)
+        case dict() if type(value) is dict:
+            return {key: snapshot(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def one_call(function: str, arguments: Sequence[Any]) -> list[Step]:
     """The script of a pure function: name the arguments, call once."""
     names = tuple(f"argument_{position}" for position in range(len(arguments)))
-    return [Let(name, value) for name, value in zip(names, arguments, strict=True)] + [Call(function, names)]
+    inputs: list[Step] = [Let(name, value) for name, value in zip(names, arguments, strict=True)]
+    return [*inputs, Call(function, names)]
