@@ -49,9 +49,9 @@ def of_question(question: Question) -> list[NotebookNode]:
 
 
 def of_free_text(free_text: FreeText) -> list[NotebookNode]:
-    """The prompt with its rubric and the answer cell, which a person grades."""
+    """The prompt and the answer cell (solved: model answer and rubric), which a person grades."""
     name = free_text.name
-    source = f"{BEGIN}\n{free_text.model_answer.strip()}\n{END}"
+    source = f"{BEGIN}\n{_graders_copy(free_text)}\n{END}"
     metadata = {"nbgrader": _nbgrader(name, solution=True, points=free_text.points)}
     prompt = _prompt(name, free_text_prompt(free_text), free_text.seed_item)
     return [prompt, _cell("markdown", source, name, metadata)]
@@ -87,13 +87,15 @@ def question_text(question: Question) -> str:
 
 
 def free_text_prompt(free_text: FreeText) -> str:
-    """The prompt and the rubric that a person grades by."""
-    rubric = [
-        f"- {points:g} {'point' if points == 1 else 'points'}: {criterion}"
-        for points, criterion in free_text.rubric
-    ]
-    graded = "A person reads your answer and gives:\n\n" + "\n".join(rubric)
-    return f"{free_text.prompt.strip()}\n\n{graded}"
+    """The prompt and the points. The rubric stays with the grader: its criteria say what to answer."""
+    points = f"{free_text.points:g} {'point' if free_text.points == 1 else 'points'}"
+    return f"{free_text.prompt.strip()}\n\nA person reads your answer; it is worth up to {points}."
+
+
+def _graders_copy(free_text: FreeText) -> str:
+    """What the solved notebook says: a model answer, and the rubric."""
+    rubric = "\n".join(f"- {points:g}: {criterion}" for points, criterion in free_text.rubric)
+    return f"{free_text.model_answer.strip()}\n\nRubric:\n\n{rubric}"
 
 
 def _literal(question: Question) -> str:

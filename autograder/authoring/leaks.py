@@ -30,7 +30,7 @@ from autograder.library import Library, UserError
 # solution, or an expression inside another statement, must compute more before it tells anything.
 _STATEMENT_OPERATIONS = 2
 _LINE_OPERATIONS = 3
-_SHORTEST_MODEL_ANSWER = 30
+_SHORTEST_ANSWER = 30
 
 MISTAKE, SOLUTION, CASE = "a known mistake of", "a solution of", "a hidden case of"
 
@@ -89,12 +89,10 @@ def in_texts(loaded: Sequence[Library], texts: Mapping[str, str]) -> list[str]:
     """A line for each thing that a text gives away: where, and what."""
     secrets = Secrets([body for library in loaded for body in bodies(library)])
     keys = {name for library in loaded for name in library.questions}
-    answers = {
-        name: _words(item.model_answer) for library in loaded for name, item in library.free_texts.items()
-    }
+    answers = [words for library in loaded for words in _answers_in_words(library)]
     lines = []
     for file, text in texts.items():
-        lines += [f"{file} holds the model answer of {name}" for name in _model_answers(answers, text)]
+        lines += [f"{file} holds {label}" for label in _answers_given(answers, text)]
         for passage in passages(file, text):
             lines += [f"{passage.where} holds {label}" for label in secrets.found_in(passage)]
             lines += [f"{passage.where} answers the question {name}" for name in _keys_given(keys, passage)]
@@ -227,14 +225,21 @@ def _is_none(value: ast.expr) -> bool:
     return isinstance(value, ast.Constant) and value.value is None
 
 
+def _answers_in_words(library: Library) -> Iterator[tuple[str, str]]:
+    """For each free text: its model answer and each criterion of its rubric, with a label."""
+    for name, item in library.free_texts.items():
+        yield f"the model answer of {name}", _words(item.model_answer)
+        for _, criterion in item.rubric:
+            yield f"the rubric of {name}", _words(criterion)
+
+
 def _words(text: str) -> str:
-    return " ".join(text.split())
+    """`text` on one line, without the quotes and line breaks that JSON writes in its own way."""
+    return " ".join(
+        text.replace('\\n",', " ").replace("\\n", " ").replace('\\"', " ").replace('"', " ").split()
+    )
 
 
-def _model_answers(answers: Mapping[str, str], text: str) -> list[str]:
-    # Notebooks and examples are JSON: a line break stands there as \n.
-    plain = _words(text.replace('\\n",', " ").replace("\\n", " ").replace('"', " "))
-    wanted = {name: _words(answer.replace('"', " ")) for name, answer in answers.items()}
-    return [
-        name for name, answer in wanted.items() if len(answer) >= _SHORTEST_MODEL_ANSWER and answer in plain
-    ]
+def _answers_given(answers: Iterable[tuple[str, str]], text: str) -> list[str]:
+    plain = _words(text)
+    return [label for label, words in answers if len(words) >= _SHORTEST_ANSWER and words in plain]

@@ -17,7 +17,7 @@ from nbformat import v4
 from nbformat.notebooknode import NotebookNode
 
 from autograder.authoring import cells
-from autograder.authoring.source import bound_names, python_of, read_names, source_of
+from autograder.authoring.source import bound_names, python_of, read_names, source_of, statements
 from autograder.exercise import Exercise, FreeText, Question
 from autograder.library import Library, UserError
 
@@ -166,7 +166,10 @@ def _require_names_defined(path: Path, library: Library, made: list[NotebookNode
 def _require_defined(path: Path, library: Library, exercise: Exercise, defined: set[str]) -> None:
     found = source_of(exercise.reference)
     assert found is not None
-    from_library = (read_names(found[1]) - bound_names(found[1])) & set(vars(library.module))
+    node = found[1]
+    # Without its decorators: they are the library's, not the notebook's.
+    read = read_names(node.args).union(*map(read_names, statements(node)))
+    from_library = (read - bound_names(node)) & set(vars(library.module))
     missing = sorted(from_library - defined)
     if missing:
         raise UserError(

@@ -160,7 +160,8 @@ def _answers(case: Any, name: str, candidate: Callable[..., Any]) -> bool:
         with _time_limit(SECONDS_PER_CALL):
             events = answer(name, candidate, case.steps)
             return difference(case.expected, events, case.tolerance) is None
-    except (_Expired, SystemExit, KeyboardInterrupt):
+    except (Exception, _Expired, SystemExit, KeyboardInterrupt):
+        # A candidate may give back an object that `compare` was never meant for: no answer.
         return False
 
 
