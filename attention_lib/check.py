@@ -82,7 +82,7 @@ def _check_question(question: public.Question, names: dict[str, Any]) -> str:
         raise CheckFailed(f"{question.name} is not answered yet: assign it {question.form}.")
     found = wrong_form(question, answer)
     if found is not None:
-        raise CheckFailed(f"{question.name}: {question.form} is expected, yours is {found}.")
+        raise CheckFailed(f"{question.name}: yours is {found}. Expected: {question.form}.")
     return f"{question.name}: answered. Whether it is right is known after handing in."
 
 
@@ -97,7 +97,7 @@ def _check_exercise(exercise: public.Exercise, names: dict[str, Any]) -> str:
 
 
 def _passed(name: str, count: int) -> str:
-    which = "the public example" if count == 1 else f"all {count} public examples"
+    which = {1: "the public example", 2: "both public examples"}.get(count, f"all {count} public examples")
     return f"{name}: right on {which}. Grading uses other inputs as well."
 
 
@@ -185,15 +185,14 @@ def _report(exercise: public.Exercise, failed: list[Trial]) -> str:
     lines = [f"{exercise.name}, example {first.example.name!r}: {_sentence(first.fault or '')}"]
     if first.place:
         lines.append(_INDENT + first.place)
+    if hint := _hint(exercise, failed):
+        lines.append(f"Hint: {hint}")
     lines += [
         _line(parameter, value)
         for parameter, value in zip(exercise.parameters, first.example.arguments, strict=False)
     ]
-    if first.difference is not None:
+    if first.difference is not None and first.difference.where != ():
         lines += [_line("expected", first.example.expected, " "), _line("yours   ", first.answer, " ")]
-    hint = _hint(exercise, failed)
-    if hint:
-        lines.append(f"Hint: {hint}")
     lines.append(f"Off on {len(failed)} of {len(exercise.examples)} public examples.")
     return "\n".join(lines)
 
@@ -226,16 +225,17 @@ def _is_flat(values: Iterable[Any]) -> bool:
 def _array_text(array: np.ndarray) -> str:
     if array.ndim == 0:
         return f"{array.item():.6g}" if array.dtype.kind == "f" else str(array.item())
-    text = np.array2string(
-        array, precision=4, suppress_small=bool(_is_tame(array)), threshold=60, edgeitems=3, separator=", "
-    )
+    # Adding zero makes −0 a 0.
+    shown = array + 0.0 if array.dtype.kind == "f" else array
+    style: dict[str, Any] = {"precision": 4, "threshold": 60, "edgeitems": 3, "separator": ", "}
+    text = np.array2string(shown, suppress_small=_is_tame(array), **style)
     return text if array.size <= 60 else f"{text}\nshape {array.shape}"
 
 
 def _is_tame(array: np.ndarray) -> bool:
     """No number so large that the others would be written as zeros beside it."""
     finite = np.abs(array[np.isfinite(array)])
-    return finite.size == 0 or finite.max() < 1e4
+    return bool(finite.size == 0 or finite.max() < 1e4)
 
 
 def _safe_repr(value: Any) -> str:

@@ -29,6 +29,12 @@ def namespace() -> dict[str, Any]:
     return running.user_ns if running is not None else vars(sys.modules["__main__"])
 
 
+def cell_number() -> int | None:
+    """The number of the running cell, None outside a notebook."""
+    running = shell()
+    return running.execution_count if running is not None else None
+
+
 def show_html(html: str, text: str) -> bool:
     """Show `html` under the running cell, `text` where HTML can't be shown. False outside a notebook."""
     if shell() is None:

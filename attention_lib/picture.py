@@ -46,11 +46,11 @@ class Picture(Figure):
     def show(self) -> None:
         """Show the picture under the running cell. Does nothing outside a notebook."""
         if notebook.show_html(self.to_html(), f"[picture: {self.alt}]"):
-            self._shown_in = notebook.shell().execution_count
+            self._shown_in = notebook.cell_number()
 
     def _ipython_display_(self) -> None:
         # A drawing function has shown the picture already; the cell's last value would show it twice.
-        if self._shown_in != notebook.shell().execution_count:
+        if self._shown_in != notebook.cell_number():
             self.show()
 
 
