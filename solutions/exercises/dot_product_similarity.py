@@ -1,7 +1,7 @@
 """Lesson 1: the first approach to attention. Score by dot product, weigh by softmax, mix what came before.
 
 score(x_i, x_j) = x_i · x_j,   α_ij = softmax over j ≤ i of score(x_i, x_j),   y_i = Σ_{j ≤ i} α_ij x_j
-(Jurafsky and Martin, Speech and Language Processing, third edition draft, 2021.)
+(Jurafsky and Martin, Speech and Language Processing, third edition draft.)
 """
 
 import math
@@ -1022,26 +1022,19 @@ longer_vectors_win = free_text(
     rubric=[
         (
             1,
-            "Formula: x_i · x_j = ‖x_i‖ ‖x_j‖ cos θ, so for a fixed x_i the score grows with ‖x_j‖ "
-            "and the weight exponentially.",
+            "(a) What enters the score besides the angle, by the formula, and how the weight grows with it.",
         ),
-        (1, "Sign: where the cosine is negative, a longer x_j scores lower and gets less weight."),
-        (1, "Evidence: quotes a number from one of the two experiments and says what it shows."),
-        (
-            1,
-            "Cosine: scores in [-1, 1] bound the ratio of two weights by e² ≈ 7.4, so attention stays "
-            "nearly even; "
-            "or: a length that carries information (a word that deserves weight) is lost.",
-        ),
+        (1, "(a) The case in which the same factor works the other way, with the reason."),
+        (1, "(b) A number of your own from one of the two pictures, and what it shows."),
+        (1, "(c) What bounded scores do to the ratio of two weights, or what a length could have said."),
     ],
     model_answer=(
         "The score is x_i · x_j = ‖x_i‖ ‖x_j‖ cos θ: at the same angle a longer x_j scores higher, and "
-        "since the softmax exponentiates, its vote grows exponentially with its length. If the cosine is "
-        "negative, the same factor pushes the score further down, so a longer x_j gets less weight. In "
-        "the experiment, stretching *river* to three times its length took its weight in the row of "
-        "*bank* from 0.12 to 0.25, with its direction unchanged; under cosine the weight stayed where it "
-        "was. With cosine scores two votes can differ by no more than a factor e² ≈ 7.4, so among many "
-        "tokens even a perfect match gets a small weight, and a length that said how much a word matters "
-        "can no longer say it."
+        "since the softmax exponentiates, its votes grow exponentially with its length. If the cosine is "
+        "negative, the same factor pushes the score further down, so a longer x_j gets less weight. In the "
+        "experiment, stretching *river* to twice its length took its weight in the row of *bank* from 0.119 "
+        "to 0.173, with its direction unchanged; under cosine it stayed at 0.139. With cosine scores the "
+        "votes of two words differ by a factor of e² ≈ 7.4 at most, so among many tokens even a perfect "
+        "match gets a small weight, and a length that said how much a word matters can no longer say it."
     ),
 )
