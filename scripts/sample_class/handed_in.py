@@ -19,6 +19,7 @@ class HandedIn:
     """A submission in the making. Cells are named by their grade_id."""
 
     notebook: NotebookNode
+    added: int = 0
 
     @classmethod
     def read(cls, released: Path) -> HandedIn:
@@ -58,7 +59,7 @@ class HandedIn:
         """Copy the cell, metadata and all, behind itself (or ahead of it); `source` replaces the copy's."""
         position = self.position(grade_id)
         twin = copy.deepcopy(self.notebook.cells[position])
-        twin.id = f"copy-{position}"
+        twin.id = self._new_id()
         if source is not None:
             twin.source = tidy(source)
         self.notebook.cells.insert(position if ahead else position + 1, twin)
@@ -75,7 +76,11 @@ class HandedIn:
 
     def _own(self, kind: str, source: str) -> NotebookNode:
         make = nbformat.v4.new_markdown_cell if kind == "markdown" else nbformat.v4.new_code_cell
-        return make(tidy(source), id=f"own-{len(self.notebook.cells)}")
+        return make(tidy(source), id=self._new_id())
+
+    def _new_id(self) -> str:
+        self.added += 1
+        return f"own-{self.added}"
 
 
 def name_of(cell: NotebookNode) -> str | None:

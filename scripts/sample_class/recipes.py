@@ -114,15 +114,16 @@ def einsum(work: HandedIn, answers: Answers) -> None:
 
 @recipe("Siobhán O'Brien", "all right, returns lists of floats", student="siobhan.o'brien")
 def lists_of_floats(work: HandedIn, answers: Answers) -> None:
-    all_right(work, answers, text=texts.SHORT, style=("lists", "one_vote", "one_by_one"))
-    for name in ("first_approach_output", "cosine_score_matrix"):
-        work.fill(name, answers.wrapped(name, "answer.tolist()"))
+    style = ("lists", "one_vote", "one_by_one", "nothing_borrowed")
+    all_right(work, answers, text=texts.SHORT, style=style)
+    work.fill("cosine_score_matrix", answers.wrapped("cosine_score_matrix", "answer.tolist()"))
 
 
 @recipe("Jonas Weber", "all right, rounds his results to float32")
 def single_precision(work: HandedIn, answers: Answers) -> None:
     all_right(work, answers, text=texts.GERMAN_HABITS)
-    for name in answers.library.exercises:
+    # the scores stay as they are: exp of a float32 overflows above 88, in whatever is built on them
+    for name in answers.library.exercises.keys() - {"score_matrix"}:
         work.fill(name, answers.wrapped(name, "np.float32(answer)"))
 
 
@@ -184,7 +185,7 @@ def cosine_too_early(work: HandedIn, answers: Answers) -> None:
     "Hana Suzuki",
     "compares features, not tokens; what builds on it is carried forward",
     mistakes={"score_matrix": "features_compared"},
-    loses="first_approach_output",
+    carried="first_approach_output",
 )
 def features_compared(work: HandedIn, answers: Answers) -> None:
     all_right(work, answers, text=texts.VAGUE)

@@ -1,0 +1,111 @@
+"""`make demo`: a sample class hands in lesson 1 and is graded, from the lesson's source to the class report.
+
+Everything that the demo makes is in demo/, a course folder with a gradebook of its own; it is made anew
+each time.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sample_class import LESSON, RECIPES, write_sample_class
+
+from autograder.authoring.build import StaleBuild, build
+from autograder.classroom.grade import grade
+from autograder.classroom.report import write_report
+from autograder.classroom.settings import link_class
+from autograder.course import Course
+from autograder.library import UserError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def main() -> int:
+    started = time.monotonic()
+    course = Course(REPOSITORY / "demo", REPOSITORY)
+    try:
+        with step("Lesson 1, from its source to the students' notebook"):
+            build_if_stale(course)
+        with step(f"A class of {len(RECIPES)} hands it in"):
+            hand_in(course)
+        with step("Grading"):
+            grade(course, [LESSON])
+        with step("Feedback for each student"):
+            generate_feedback(course)
+        with step("The class report"):
+            report = write_report(course, LESSON)
+    except UserError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+    print(what_to_open(course, report))
+    print(f"\nAll of it took {time.monotonic() - started:.0f} s.")
+    return 0
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Say what is done now, and how long it took."""
+    print(f"== {title}", flush=True)
+    started = time.monotonic()
+    yield
+    print(f"   {time.monotonic() - started:.1f} s", flush=True)
+
+
+def build_if_stale(course: Course) -> None:
+    try:
+        build(course, check=True)
+    except StaleBuild:
+        build(course)
+    if not course.solved(LESSON).is_file():
+        build(course, [LESSON])
+
+
+def hand_in(course: Course) -> None:
+    """A fresh class folder with every student's notebook, and their names in the gradebook."""
+    shutil.rmtree(course.root, ignore_errors=True)
+    course.root.mkdir()
+    link_class(course)
+    write_sample_class(course.released(LESSON), course.submitted)
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{course.gradebook}") as gradebook:
+        for student in RECIPES:
+            gradebook.update_or_create_student(
+                student.student, first_name=student.first_name, last_name=student.last_name
+            )
+
+
+def generate_feedback(course: Course) -> None:
+    """nbgrader's own command, run in the class folder. Raises UserError when it fails."""
+    command = [sys.executable, "-m", "nbgrader", "generate_feedback", LESSON, "--log-level=ERROR"]
+    done = subprocess.run(command, cwd=course.root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"nbgrader generate_feedback failed:\n{done.stderr or done.stdout}")
+
+
+def what_to_open(course: Course, report: Path) -> str:
+    """The paths to look at, most interesting first."""
+    shown = {recipe.make.__name__: recipe.student for recipe in RECIPES}
+    feedback = course.feedback / shown["several_mistakes"] / LESSON / f"{LESSON}.html"
+    lines = [
+        ("the class report", report),
+        ("the feedback of a student with several mistakes", feedback),
+        ("the notebook that students get", course.released(LESSON)),
+        ("what the class handed in", course.submitted),
+        ("the gradebook", course.gradebook),
+    ]
+    listed = [f"  {title}:\n    {path.relative_to(REPOSITORY)}" for title, path in lines]
+    formgrader = (
+        "  To grade the free texts by hand: cd demo && ../.venv/bin/jupyter lab, then Nbgrader, Formgrader."
+    )
+    return "\n".join(["\nOpen:", *listed, formgrader])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
