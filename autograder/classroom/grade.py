@@ -49,6 +49,13 @@ class LessonRun:
     graded: int = 0
     unchanged: int = 0
     troubled: list[tuple[str, str]] = field(default_factory=list)
+    ungraded: int = 0
+
+    def summary(self) -> str:
+        """The run in one line."""
+        parts = [f"{self.graded} graded", f"{self.unchanged} unchanged"]
+        parts += [f"{self.ungraded} without a grade"] if self.ungraded else []
+        return f"{self.lesson}: {', '.join(parts)}"
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ def grade(
     Raises UserError when a lesson, a student, a sandbox or the solutions are missing; nothing is
     written then.
     """
-    chosen = submissions.chosen_lessons(course, lessons)
+    chosen = submissions.chosen_lessons(course, lessons, student)
     pool = Pool(make_executor, workers or len(os.sched_getaffinity(0)))
     found = {lesson: submissions.find(course, lesson, student) for lesson in chosen}
     with _only_run(course):
@@ -128,6 +135,7 @@ def _grade_lesson(
                 if trouble:
                     run.troubled.append((submission.student, trouble))
                 run.graded += result.notebook is not None
+                run.ungraded += result.notebook is None
                 progress.advance(submission.student, trouble)
             progress.close()
     return run

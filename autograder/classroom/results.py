@@ -71,22 +71,22 @@ def grade(job: Job, student: str, notebook: Path) -> Result:
     Raises UserError where nothing at all can be graded: no sandbox, no such lesson.
     """
     try:
-        graded = grader_for(job).grade(notebook)
-        return of_graded(job, student, graded)
+        opened = grader_for(job)
+        return of_graded(student, opened.grader.grade(notebook), opened.released)
     except Unreadable as damage:
         return without_grade(job.lesson, student, DAMAGED, damage.reason)
     except UserError:
         raise
     except Exception as fault:  # our own fault never stops the class and never costs a student points
+        _close((job.course.root, job.lesson))
         return without_grade(job.lesson, student, GRADER_ERROR, f"{type(fault).__name__}: {fault}")
 
 
-def of_graded(job: Job, student: str, graded: Graded) -> Result:
+def of_graded(student: str, graded: Graded, released: NotebookNode) -> Result:
     """The result of a submission that was graded."""
-    released = nbformat.read(job.course.released(job.lesson), as_version=4)
     return Result(
         student,
-        job.lesson,
+        graded.lesson,
         {"student": student, **graded.to_json(), "stopped": stopped(graded.notebook)},
         v4.writes(graded.notebook) + "\n",
         dict(graded.scores()),
@@ -96,9 +96,7 @@ def of_graded(job: Job, student: str, graded: Graded) -> Result:
 
 def without_grade(lesson: str, student: str, kind: str, reason: str) -> Result:
     """The result of a submission that has no grade: every score waits for a person."""
-    return Result(
-        student, job.lesson, {"student": student, "lesson": job.lesson, "error": reason, "kind": kind}
-    )
+    return Result(student, lesson, {"student": student, "lesson": lesson, "error": reason, "kind": kind})
 
 
 def stopped(notebook: NotebookNode) -> list[dict[str, str]]:
@@ -123,19 +121,29 @@ def unanswered(notebook: NotebookNode, released: NotebookNode) -> tuple[str, ...
     )
 
 
-_open: dict[tuple[Path, str], tuple[Job, Grader]] = {}
+@dataclass(frozen=True)
+class Opened:
+    """A running grader, the job it was opened for, and the lesson as it was released."""
+
+    job: Job
+    grader: Grader
+    released: NotebookNode
 
 
-def grader_for(job: Job) -> Grader:
+_open: dict[tuple[Path, str], Opened] = {}
+
+
+def grader_for(job: Job) -> Opened:
     """This process's grader for the job's lesson, opened on first use and again when the engine changed."""
     place = (job.course.root, job.lesson)
-    if place in _open and _open[place][0] != job:
+    if place in _open and _open[place].job != job:
         _close(place)
     if place not in _open:
         grader = Grader(job.course, job.lesson, limits=job.limits, unsafe=job.unsafe)
+        released = nbformat.read(job.course.released(job.lesson), as_version=4)
         grader.__enter__()
-        _open[place] = (job, grader)
-    return _open[place][1]
+        _open[place] = Opened(job, grader, released)
+    return _open[place]
 
 
 def close_graders() -> None:
@@ -145,8 +153,9 @@ def close_graders() -> None:
 
 
 def _close(place: tuple[Path, str]) -> None:
-    _, grader = _open.pop(place)
-    grader.__exit__(None, None, None)
+    opened = _open.pop(place, None)
+    if opened is not None:
+        opened.grader.__exit__(None, None, None)
 
 
 # A worker of multiprocessing leaves without running atexit, any other program without finalizers of its own.

@@ -50,16 +50,21 @@ class Submission:
         return any(name.endswith(".ipynb") for name in os.listdir(self.folder))
 
 
-def chosen_lessons(course: Course, wanted: Iterable[str]) -> list[str]:
-    """The lessons to grade: those that are named, or else every released one with submissions.
+def chosen_lessons(course: Course, wanted: Iterable[str], student: str | None = None) -> list[str]:
+    """The lessons to grade: those that are named, or else every one with submissions (of `student`).
 
-    Raises UserError for a lesson that does not exist or was not built.
+    Raises UserError for a lesson that does not exist or was not built, and when there is none to grade.
     """
     known, wanted = lesson_names(course.solutions), list(wanted)
     for lesson in wanted:
         if lesson not in known:
             raise UserError(f"no lesson {printable(lesson)!r}: expected one of {', '.join(known) or 'none'}")
-    lessons = wanted or [lesson for lesson in known if any(course.submitted.glob(f"*/{lesson}"))]
+    lessons = wanted or [lesson for lesson in known if _handed_in(course, lesson, student)]
+    if not lessons:
+        whose = "" if student is None else f" of student {printable(student)!r}"
+        raise UserError(
+            f"nothing handed in{whose}: expected notebooks at {course.submitted}/STUDENT/LESSON/LESSON.ipynb"
+        )
     for lesson in lessons:
         if not course.released(lesson).is_file():
             raise UserError(f"{course.released(lesson)} is not there: run `autograder build {lesson}` first")
@@ -128,6 +133,16 @@ def engine_digest(course: Course, lesson: str, *settings: object) -> str:
             *_contents(course.home, [exercises, course.released(lesson)]),
             *(part for path in code for part in (path.name, path.read_bytes())),
         ]
+    )
+
+
+def _handed_in(course: Course, lesson: str, student: str | None) -> bool:
+    if not course.submitted.is_dir():
+        return False
+    return any(
+        (folder / lesson).is_dir()
+        for folder in course.submitted.iterdir()
+        if not folder.name.startswith(".") and student in (None, folder.name)
     )
 
 

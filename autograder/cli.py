@@ -1,0 +1,212 @@
+"""The `autograder` command. It parses arguments and prints; what it calls is imported when it is called."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from autograder.course import Course
+    from autograder.grading import Graded
+
+USER_ERROR = 2
+#: What a shell calls a program that Ctrl-C stopped.
+INTERRUPTED = 130
+
+
+class OneLineErrors(click.Group):
+    """What the person at the keyboard can mend is one line on stderr and an exit code, no traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            code = _exit_code(error)
+            if code is None:
+                raise
+            click.echo(f"autograder: {_one_line(str(error))}", err=True)
+            ctx.exit(code)
+
+
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--course",
+    "root",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help="The class's folder: the repository itself (default: the current folder) or one below it.",
+)
+@click.pass_context
+def main(ctx: click.Context, root: Path) -> None:
+    """Build the course's notebooks, grade what students hand in, and report on the class."""
+    ctx.obj = root
+
+
+@main.command()
+@click.argument("lessons", nargs=-1, metavar="[LESSON]...")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit 1 if a built file is not what its source gives."
+)
+@click.pass_obj
+def build(root: Path, lessons: tuple[str, ...], check: bool) -> None:
+    """Make the students' notebooks and public examples from the lessons' sources."""
+    from autograder.authoring.build import build as build_lessons
+
+    course = _course(root)
+    written = build_lessons(course, list(lessons), check)
+    for path in written:
+        click.echo(_below(path, course.home))
+    if check:
+        click.echo("up to date")
+
+
+@main.command()
+@click.argument("notebook", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--lesson", metavar="NAME", help="The lesson, where the file's name does not say it.")
+@click.option(
+    "--unsafe", is_flag=True, help="Grade without a full sandbox: student code can then do what you can."
+)
+@click.pass_obj
+def judge(root: Path, notebook: Path, as_json: bool, lesson: str | None, unsafe: bool) -> None:
+    """Grade one NOTEBOOK and print its verdict; nothing is recorded."""
+    try:
+        graded = _judge(root, notebook, lesson, unsafe)
+    except Exception as error:
+        if not as_json:
+            raise
+        click.echo(
+            json.dumps({"error": str(error) if _exit_code(error) else f"{type(error).__name__}: {error}"})
+        )
+        sys.exit(USER_ERROR)
+    if as_json:
+        click.echo(json.dumps(graded.to_json(), indent=1))
+    else:
+        _print_verdict(graded)
+
+
+@main.command()
+@click.argument("lessons", nargs=-1, metavar="[LESSON]...")
+@click.option("--student", metavar="S", help="Grade this student only.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes (default: one per CPU).")
+@click.option("--executor", type=click.Choice(["local", "dask"]), default="local", show_default=True)
+@click.option("--force", is_flag=True, help="Grade again what has not changed.")
+@click.option(
+    "--unsafe", is_flag=True, help="Grade without a full sandbox: student code can then do what you can."
+)
+@click.pass_obj
+def grade(
+    root: Path,
+    lessons: tuple[str, ...],
+    student: str | None,
+    workers: int | None,
+    executor: str,
+    force: bool,
+    unsafe: bool,
+) -> None:
+    """Grade what the class handed in into nbgrader's gradebook."""
+    if executor != "local":
+        raise click.UsageError(
+            "--executor dask is not there yet: leave the option out to grade on this machine"
+        )
+    from autograder.classroom.grade import grade as grade_class
+
+    try:
+        runs = grade_class(
+            _course(root), lessons, student=student, workers=workers, force=force, unsafe=unsafe
+        )
+    except KeyboardInterrupt:
+        click.echo(
+            "\nautograder: stopped. What is recorded stays; the same command goes on from here.", err=True
+        )
+        sys.exit(INTERRUPTED)
+    for run in runs:
+        click.echo(run.summary())
+
+
+@main.command()
+@click.pass_obj
+def report(root: Path) -> None:
+    """Write the class report, one HTML page."""
+    from autograder.classroom.report import write
+
+    click.echo(write(_course(root)))
+
+
+@main.command()
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@click.pass_obj
+def bundle(root: Path, directory: Path) -> None:
+    """Write the students' repository to DIR, with nothing hidden in it."""
+    from autograder.authoring.bundle import bundle as write_bundle
+
+    written = write_bundle(_course(root), directory)
+    click.echo(f"{directory}: {len(written)} files")
+
+
+@main.command()
+def doctor() -> None:
+    """Say which layers of the sandbox are in force on this machine, and why."""
+    from autograder.sandbox.client import doctor as examine
+
+    for layer in examine():
+        click.echo(f"{'in force' if layer.in_force else 'missing ':<8}  {layer.name:<12}  {layer.why}")
+
+
+def _judge(root: Path, notebook: Path, lesson: str | None, unsafe: bool) -> Graded:
+    from autograder.classroom.settings import limits, nbgrader_config
+    from autograder.grading import Grader, lesson_of
+
+    course = _course(root)
+    name = lesson or lesson_of(course, notebook)
+    with Grader(course, name, limits=limits(nbgrader_config(course)), unsafe=unsafe) as grader:
+        return grader.grade(notebook)
+
+
+def _print_verdict(graded: Graded) -> None:
+    click.echo(f"{graded.lesson}: {graded.score:g} of {graded.max_score:g} points in {graded.seconds:.1f} s")
+    for verdict in [*graded.exercises.values(), *graded.questions.values()]:
+        score = "open" if verdict.score is None else f"{verdict.score:g}"
+        line = f"  {verdict.name:<32} {score:>4} of {verdict.max_score:<4g} {verdict.outcome.value}"
+        click.echo(_one_line(f"{line}  {verdict.message}".rstrip()))
+    if graded.needs_manual:
+        click.echo(f"  to be graded by a person: {', '.join(graded.needs_manual)}")
+    click.echo(f"  sandbox: {', '.join(graded.sandbox) or 'none'}")
+
+
+def _course(root: Path) -> Course:
+    from autograder.course import Course
+
+    return Course.find(root)
+
+
+def _exit_code(error: Exception) -> int | None:
+    """The exit code of an error that the user can mend, None for any other."""
+    from autograder.judging.restore import Unreadable
+    from autograder.library import UserError
+
+    if isinstance(error, UserError | Unreadable):
+        return int(getattr(error, "exit_code", USER_ERROR))
+    return None
+
+
+def _one_line(text: str) -> str:
+    """Messages can quote a student's file or folder: no control character reaches the terminal."""
+    from autograder.classroom.submissions import printable
+
+    return printable(" ".join(text.splitlines()))
+
+
+def _below(path: Path, home: Path) -> str:
+    return str(path.relative_to(home)) if path.is_relative_to(home) else str(path)
+
+
+if __name__ == "__main__":
+    main()
