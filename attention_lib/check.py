@@ -157,7 +157,7 @@ def _raised(
     exercise: public.Exercise, example: public.Example, error: Exception, names: dict[str, Any]
 ) -> Trial:
     answer = public.Raises(type(error).__name__)
-    if answer == example.expected:
+    if _same_exception(answer, example.expected):
         return Trial(example, answer)
     steps = list(traceback.walk_tb(error.__traceback__))
     own = [(frame.f_code, line) for frame, line in steps if frame.f_globals is names]
@@ -258,12 +258,17 @@ def _answers_as(mistake: str, trial: Trial) -> bool:
         return False
     known = trial.example.mistakes[mistake]
     if isinstance(known, public.Raises) or isinstance(trial.answer, public.Raises):
-        return bool(known == trial.answer)
+        return _same_exception(known, trial.answer)
     try:
         return compare(known, trial.answer, tolerance_for(trial.example.arguments)) is None
     except NotNumbers:
         # The mistake itself answers with what is no number, such as None.
         return known is None and trial.answer is None
+
+
+def _same_exception(one: Any, other: Any) -> bool:
+    """Are both exceptions, and of one type? (An array would answer == with an array.)"""
+    return isinstance(one, public.Raises) and isinstance(other, public.Raises) and one == other
 
 
 def _draw(name: str, failed: list[Trial]) -> None:
