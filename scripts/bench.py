@@ -92,7 +92,7 @@ def stock(course: Course, folder: Path, students: list[str]) -> dict[str, Any]:
     directory = CourseDirectory(config=config)
     made = NbGraderAPI(directory, config=config).generate_assignment(LESSON)
     if not made["success"]:
-        raise SystemExit(f"nbgrader could not release the lesson:\n{made['log']}")
+        raise SystemExit(f"nbgrader could not release the lesson:\n{made.get('error') or made.get('log')}")
     converter = Autograde(coursedir=directory, config=config)
     converter.create_student = True
     started = time.perf_counter()
@@ -171,5 +171,7 @@ def _summary(measured: dict[str, dict[str, Any]], options: argparse.Namespace) -
 
 
 if __name__ == "__main__":
+    # nbgrader starts alembic by its name
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     logging.disable(logging.CRITICAL)
     main()

@@ -6,6 +6,7 @@ each time.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,8 @@ from pathlib import Path
 from sample_class import LESSON, RECIPES, write_sample_class
 
 from autograder.authoring.build import StaleBuild, build
+from autograder.classroom import report
 from autograder.classroom.grade import grade
-from autograder.classroom.report import write_report
 from autograder.classroom.settings import link_class
 from autograder.course import Course
 from autograder.library import UserError
@@ -39,11 +40,11 @@ def main() -> int:
         with step("Feedback for each student"):
             generate_feedback(course)
         with step("The class report"):
-            report = write_report(course, LESSON)
+            page = report.write(course)
     except UserError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
-    print(what_to_open(course, report))
+    print(what_to_open(course, page))
     print(f"\nAll of it took {time.monotonic() - started:.0f} s.")
     return 0
 
@@ -89,12 +90,12 @@ def generate_feedback(course: Course) -> None:
         raise UserError(f"nbgrader generate_feedback failed:\n{done.stderr or done.stdout}")
 
 
-def what_to_open(course: Course, report: Path) -> str:
+def what_to_open(course: Course, page: Path) -> str:
     """The paths to look at, most interesting first."""
     shown = {recipe.make.__name__: recipe.student for recipe in RECIPES}
     feedback = course.feedback / shown["several_mistakes"] / LESSON / f"{LESSON}.html"
     lines = [
-        ("the class report", report),
+        ("the class report", page),
         ("the feedback of a student with several mistakes", feedback),
         ("the notebook that students get", course.released(LESSON)),
         ("what the class handed in", course.submitted),
@@ -108,4 +109,6 @@ def what_to_open(course: Course, report: Path) -> str:
 
 
 if __name__ == "__main__":
+    # nbgrader starts alembic by its name
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     sys.exit(main())

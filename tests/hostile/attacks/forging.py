@@ -122,11 +122,10 @@ def huge_message_announced(submission: HandedIn) -> None:
 
         def dot_score(x_i, x_j):
             for number in range(3, 40):
-                for form in ("!Q", "<Q", "!I", "<I"):
-                    try:
-                        os.write(number, struct.pack(form, 2 ** (8 * struct.calcsize(form)) - 2))
-                    except (OSError, struct.error):
-                        pass
+                try:
+                    os.write(number, struct.pack("<I", 2**32 - 2))
+                except OSError:
+                    pass
             return 0.0
         """,
     )
@@ -134,30 +133,51 @@ def huge_message_announced(submission: HandedIn) -> None:
 
 @attack("dot_score")
 def forged_answers_on_the_line(submission: HandedIn) -> None:
-    """Well-formed messages that claim answers are written to the grader ahead of the real ones."""
+    """Well-formed replies that claim answers go to the grader ahead of the real ones, with the right numbers."""
     submission.fill(
         "dot_score",
         """
         import os
-        import struct
+        import sys
 
-        def forged():
-            from autograder.sandbox import script, wire
-            claims = [script.Returned(True), [script.Returned(3.0, ())], [script.Returned(11.0, ())] * 8,
-                      {"events": [script.Returned(1.0, ())]}, {"ok": True, "value": 3.0, "score": 3.0}]
-            for claim in claims:
-                body = wire.encode(claim)
-                yield body
-                for form in ("!Q", "<Q", "!I", "<I"):
-                    yield struct.pack(form, len(body)) + body
+        def number_of_request():
+            frame = sys._getframe()
+            while frame is not None:
+                if isinstance(frame.f_locals.get("number"), int):
+                    return frame.f_locals["number"]
+                frame = frame.f_back
+            return 1
 
         def dot_score(x_i, x_j):
-            for message in forged():
-                for number in range(3, 40):
-                    try:
-                        os.write(number, message)
-                    except OSError:
-                        pass
+            from autograder.sandbox import script, wire
+            asked = number_of_request()
+            claims = [
+                ("events", [script.Returned(11.0, (x_i, x_j))]),
+                ("events", [script.Returned(wire.Frozen(wire.encode(3.0)), ())]),
+                ("events", [script.Returned(True, ())] * 9),
+                ("value", 3.0),
+                ("graded", {"dot_score": 3.0}),
+            ]
+            for claim in claims:
+                os.write(3, wire.frame(wire.encode((asked, *claim))))
+            return 0.0
+        """,
+    )
+
+
+@attack("dot_score")
+def replies_of_unknown_numbers(submission: HandedIn) -> None:
+    """Well-formed replies to questions that were never asked, of numbers long past and far ahead."""
+    submission.fill(
+        "dot_score",
+        """
+        import os
+
+        def dot_score(x_i, x_j):
+            from autograder.sandbox import script, wire
+            for number in (-1, 0, 1, 2**62, None, "1", True):
+                for word in ("ready", "ran", "events", "value", "interrupted", "score"):
+                    os.write(3, wire.frame(wire.encode((number, word, [script.Returned(3.0, ())]))))
             return 0.0
         """,
     )
@@ -175,15 +195,9 @@ def replies_taken_over(submission: HandedIn) -> None:
 
         def talk():
             from autograder.sandbox import script, wire
-            body = wire.encode([script.Returned(0.0, ())])
-            message = len(body).to_bytes(4, "big") + body
-            for _ in range(50):
-                for number in range(3, 20):
-                    try:
-                        os.write(number, message)
-                    except OSError:
-                        pass
-                time.sleep(0.005)
+            for number in range(200):
+                os.write(3, wire.frame(wire.encode((number, "events", [script.Returned(0.0, ())]))))
+                time.sleep(0.002)
 
         def dot_score(x_i, x_j):
             threading.Thread(target=talk, daemon=True).start()
