@@ -1,0 +1,131 @@
+"""The process beside a student's code: isolates itself, then serves requests until its socket ends.
+
+Trusted with nothing. Whatever it says is judged on the other side as if the student had said it,
+since the student's code can do all that this module can.
+
+A request is (number, word, content), a reply (number, word, content): "run" source → "ran" (outputs,
+error), "ask" steps → "events", "look" name → "value"; "interrupted" in place of an answer.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from autograder.sandbox import wire
+from autograder.sandbox.capture import RECORDER, Shell, Stream, drop_figures
+from autograder.sandbox.isolation import Layer, Walls, isolate
+from autograder.sandbox.script import Undefined, perform
+
+SOCKET = 3
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What a child keeps to, politely: bytes of a reply to a question, characters of a cell's output."""
+
+    answer_bytes: int
+    output_bytes: int
+
+
+class Closed(Exception):
+    """The other side is gone."""
+
+
+def live(end: int, walls: Walls, caps: Caps, shell: Shell, above: list[Layer]) -> None:
+    """Be a child on the socket with descriptor `end`; never returns. `above` are the layers that
+    are in force already."""
+    try:
+        channel = _only_descriptor(end)
+        _move_in(walls.private)
+        layers = [*isolate(walls), *above]
+        channel.sendall(wire.frame(wire.encode((0, "ready", [asdict(layer) for layer in layers]))))
+        _serve(channel, shell, caps)
+    except (Closed, OSError):
+        pass
+    finally:
+        os._exit(0)
+
+
+def _only_descriptor(end: int) -> socket.socket:
+    """The socket as descriptor 3, /dev/null as 0 to 2, every other one closed."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.dup2(end, SOCKET)
+    os.closerange(SOCKET + 1, os.sysconf("SC_OPEN_MAX"))
+    return socket.socket(fileno=SOCKET)
+
+
+def _move_in(private: str) -> None:
+    """Make `private` the current, home and temporary folder."""
+    os.setsid()
+    os.chdir(private)
+    os.environ.update(HOME=private, TMPDIR=private, PWD=private)
+    tempfile.tempdir = None
+    sys.path.insert(0, "")
+    sys.stdin, sys.stdout, sys.stderr = open(os.devnull), Stream("stdout"), Stream("stderr")  # noqa: SIM115
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+
+
+def _serve(channel: socket.socket, shell: Shell, caps: Caps) -> None:
+    answer = {"run": _run, "ask": _ask, "look": _look}
+    while True:
+        number, word, content = wire.decode(_receive(channel), sys.maxsize)
+        try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            reply = answer[word](shell, content, caps)
+        except KeyboardInterrupt:
+            reply = ("interrupted", None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        channel.sendall(wire.frame(_encoded(number, *reply, caps)))
+
+
+def _encoded(number: int, word: str, content: Any, caps: Caps) -> bytes:
+    limit = max(caps.answer_bytes, 4 * caps.output_bytes) + (1 << 20)
+    return wire.encode((number, word, content), limit)
+
+
+def _receive(channel: socket.socket) -> bytes:
+    (size,) = wire.FRAME_HEADER.unpack(_exactly(channel, wire.FRAME_HEADER.size))
+    return _exactly(channel, size)
+
+
+def _exactly(channel: socket.socket, size: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < size:
+        part = channel.recv(min(size - len(parts), 1 << 20))
+        if not part:
+            raise Closed
+        parts += part
+    return bytes(parts)
+
+
+def _run(shell: Shell, source: str, caps: Caps) -> tuple[str, Any]:
+    RECORDER.start(caps.output_bytes)
+    try:
+        result = shell.run_cell(source, store_history=True)
+        failed = result.error_before_exec or result.error_in_exec
+    except KeyboardInterrupt as interrupt:  # outside of what IPython guards
+        failed = interrupt
+        RECORDER.error("KeyboardInterrupt", "", ["KeyboardInterrupt"])
+    return "ran", (RECORDER.finish(), type(failed).__name__ if failed is not None else None)
+
+
+def _ask(shell: Shell, steps: list[Any], caps: Caps) -> tuple[str, Any]:
+    RECORDER.start(0)  # what a student's function prints while it is asked is nobody's output
+    try:
+        return "events", perform(steps, shell.user_ns, lambda value: wire.freeze(value, caps.answer_bytes))
+    finally:
+        drop_figures()
+
+
+def _look(shell: Shell, name: str, caps: Caps) -> tuple[str, Any]:
+    if name not in shell.user_ns:
+        return "events", [Undefined(name)]
+    return "value", wire.freeze(shell.user_ns[name], caps.answer_bytes)
