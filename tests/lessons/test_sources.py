@@ -1,0 +1,125 @@
+"""What must hold for the source of every lesson: its cells run, its pictures can be read, its seed items
+have their place."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+
+import jupytext
+import numpy as np
+import pytest
+
+from .conftest import SOLUTIONS, library
+
+#: The seed items that the syllabus gives to each lesson.
+SEED_ITEMS = {
+    "01_dot_product_similarity": {
+        *("S0.4", "S3.1", "S3.16", "S3.32", "S3.33", "S3.34"),
+        # the links of the map of the field
+        *("S3.3", "S3.4", "S3.5", "S3.6", "S3.7", "S3.8", "S3.9", "S3.10", "S3.11", "S3.14"),
+        *("S3.18", "S3.19", "S3.20", "S3.21", "S3.22"),
+    },
+}
+
+
+def cells_of(lesson):
+    return jupytext.read(SOLUTIONS / "lessons" / f"{lesson}.md", fmt="md:myst").cells
+
+
+def items_of(lesson):
+    at = library(lesson)
+    return {**at.exercises, **at.questions, **at.free_texts}
+
+
+def provided(lesson):
+    """The code cells that students find in the notebook as they are."""
+    names = items_of(lesson)
+    return [c for c in cells_of(lesson) if c.cell_type == "code" and c.source.strip() not in names]
+
+
+def run(lesson, function_of):
+    """Run the lesson from top to bottom, with `function_of(exercise)` in place of each exercise's cell."""
+    world = {"__name__": "__main__"}
+    exercises = library(lesson).exercises
+    for cell in cells_of(lesson):
+        name = cell.source.strip()
+        if cell.cell_type == "code" and name in exercises:
+            world[name] = function_of(exercises[name])
+        elif cell.cell_type == "code" and name not in items_of(lesson):
+            with np.printoptions():
+                exec(compile(cell.source, f"<{lesson}>", "exec"), world)
+    return world
+
+
+def unwritten(exercise):
+    def stub(*arguments, **keywords):
+        raise NotImplementedError
+
+    return stub
+
+
+def test_every_item_has_one_cell(lesson):
+    """Fails when an exercise or question is written and never asked, or asked twice."""
+    asked = [c.source.strip() for c in cells_of(lesson) if c.cell_type == "code"]
+    assert {name: asked.count(name) for name in items_of(lesson)} == dict.fromkeys(items_of(lesson), 1)
+
+
+def test_every_provided_cell_runs_on_right_functions(lesson, capsys):
+    """Fails when an experiment is broken for the student who did everything right."""
+    run(lesson, lambda exercise: exercise.reference)
+    assert "Not all is written" not in capsys.readouterr().out
+
+
+def test_every_provided_cell_waits_for_functions_not_yet_written(lesson, capsys):
+    """Fails when a picture of an unwritten function ends in a traceback instead of saying what it needs."""
+    run(lesson, unwritten)
+    assert "Not all is written" in capsys.readouterr().out
+
+
+def test_every_picture_has_a_text(lesson):
+    """Fails when a reader who can't see a picture would find nothing in its place."""
+    calls = [
+        node
+        for cell in provided(lesson)
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and getattr(node.func.value, "id", None) == "plotting"
+    ]
+    assert calls
+    for call in calls:
+        assert {"alt", "title"} <= {keyword.arg for keyword in call.keywords}, ast.unparse(call)[:80]
+
+
+def test_every_experiment_asks_for_a_prediction_first(lesson):
+    """Fails when a measurement is shown before the student was asked what to expect."""
+    cells = cells_of(lesson)
+    for before, cell in itertools.pairwise(cells):
+        if "experiment" in cell.metadata.get("tags", []):
+            assert "**Predict" in before.source, cell.source.splitlines()[0]
+
+
+def test_every_seed_item_has_a_cell(lesson):
+    """Fails when an item of the course's seeds is lost from its lesson."""
+    tags = {tag for c in cells_of(lesson) for tag in c.metadata.get("tags", []) if tag.startswith("seed:")}
+    tags |= {f"seed:{item.seed_item}" for item in items_of(lesson).values() if getattr(item, "seed_item", 0)}
+    assert {f"seed:{item}" for item in SEED_ITEMS[lesson]} <= tags
+
+
+@pytest.mark.parametrize(
+    "part", ["When you have finished, you can", "minutes", "## Beyond", "## Recap", "What comes next"]
+)
+def test_lesson_has_its_parts(lesson, part):
+    """Fails when a lesson lacks goals, its time, a Beyond section, a recap or what comes next."""
+    assert any(part in c.source for c in cells_of(lesson) if c.cell_type == "markdown")
+
+
+def test_prose_keeps_its_tone(lesson):
+    """Fails on exclamation marks and on words that the course's style does without."""
+    prose = "\n".join(c.source for c in cells_of(lesson) if c.cell_type == "markdown")
+    at = library(lesson)
+    prose += "\n".join(known.hint for e in at.exercises.values() for known in e.misconceptions)
+    prose += "\n".join(q.prompt + "\n".join(hint for _, hint in q.hints) for q in at.questions.values())
+    for unwanted in ("!", "simply", "obviously", "trivial", "Great"):
+        assert unwanted not in prose, unwanted
