@@ -19,7 +19,8 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib._pylab_helpers import Gcf
-from matplotlib_inline.backend_inline import show
+from matplotlib_inline import backend_inline
+from traitlets import Type
 from traitlets.config import Config
 
 MAX_OUTPUTS = 500
@@ -120,9 +121,10 @@ RECORDER = Recorder()
 class Stream(io.TextIOBase):
     """Standard output or error of the student's code."""
 
+    encoding = "utf-8"
+
     def __init__(self, name: str) -> None:
         self.name = name
-        self.encoding = "utf-8"
 
     def writable(self) -> bool:
         return True
@@ -157,7 +159,7 @@ def _alt_texts(metadata: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
 class Publisher(DisplayPublisher):
     """Where `display(...)` ends."""
 
-    def publish(  # type: ignore[override]
+    def publish(
         self,
         data: Mapping[str, Any],
         metadata: Mapping[str, Any] | None = None,
@@ -202,6 +204,9 @@ class ResultHook(DisplayHook):
 class Shell(InteractiveShell):
     """IPython as a kernel has it, without the kernel."""
 
+    displayhook_class = Type(ResultHook)
+    display_pub_class = Type(Publisher)
+
     def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
         RECORDER.error(str(getattr(etype, "__name__", etype)), _readable(evalue), list(stb))
 
@@ -231,9 +236,7 @@ def make_shell() -> Shell:
     settings = Config()
     settings.HistoryManager.enabled = False
     settings.InteractiveShell.colors = "nocolor"
-    settings.InteractiveShell.display_pub_class = Publisher
-    settings.InteractiveShell.displayhook_class = ResultHook
-    shell = Shell.instance(config=settings)
+    shell: Shell = Shell.instance(config=settings)
     builtins.input = no_input
     getpass.getpass = no_input
     shell.enable_matplotlib("inline")
@@ -265,4 +268,5 @@ def drop_figures() -> None:
     """Forget figures that no cell asked for."""
     if Gcf.get_num_fig_managers():
         Gcf.destroy_all()
-    show._to_draw, show._draw_called = [], False
+    queue: Any = backend_inline.show
+    queue._to_draw, queue._draw_called = [], False

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -31,6 +32,9 @@ class Caps:
 
     answer_bytes: int
     output_bytes: int
+
+
+Reply = tuple[str, Any]
 
 
 class Closed(Exception):
@@ -70,25 +74,25 @@ def _move_in(private: str) -> None:
     tempfile.tempdir = None
     sys.path.insert(0, "")
     sys.stdin, sys.stdout, sys.stderr = open(os.devnull), Stream("stdout"), Stream("stderr")  # noqa: SIM115
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+    for name in ("stdin", "stdout", "stderr"):
+        setattr(sys, f"__{name}__", getattr(sys, name))
 
 
 def _serve(channel: socket.socket, shell: Shell, caps: Caps) -> None:
-    answer = {"run": _run, "ask": _ask, "look": _look}
+    answer: dict[str, Callable[[Shell, Any, Caps], Reply]] = {"run": _run, "ask": _ask, "look": _look}
     while True:
         number, word, content = wire.decode(_receive(channel), sys.maxsize)
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             reply = answer[word](shell, content, caps)
         except KeyboardInterrupt:
-            reply = ("interrupted", None)
+            reply = "interrupted", None
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        channel.sendall(wire.frame(_encoded(number, *reply, caps)))
+        channel.sendall(wire.frame(_encoded(number, reply, caps)))
 
 
-def _encoded(number: int, word: str, content: Any, caps: Caps) -> bytes:
-    limit = max(caps.answer_bytes, 4 * caps.output_bytes) + (1 << 20)
-    return wire.encode((number, word, content), limit)
+def _encoded(number: int, reply: Reply, caps: Caps) -> bytes:
+    return wire.encode((number, *reply), max(caps.answer_bytes, 4 * caps.output_bytes) + (1 << 20))
 
 
 def _receive(channel: socket.socket) -> bytes:
@@ -106,7 +110,7 @@ def _exactly(channel: socket.socket, size: int) -> bytes:
     return bytes(parts)
 
 
-def _run(shell: Shell, source: str, caps: Caps) -> tuple[str, Any]:
+def _run(shell: Shell, source: str, caps: Caps) -> Reply:
     RECORDER.start(caps.output_bytes)
     try:
         result = shell.run_cell(source, store_history=True)
@@ -117,7 +121,7 @@ def _run(shell: Shell, source: str, caps: Caps) -> tuple[str, Any]:
     return "ran", (RECORDER.finish(), type(failed).__name__ if failed is not None else None)
 
 
-def _ask(shell: Shell, steps: list[Any], caps: Caps) -> tuple[str, Any]:
+def _ask(shell: Shell, steps: list[Any], caps: Caps) -> Reply:
     RECORDER.start(0)  # what a student's function prints while it is asked is nobody's output
     try:
         return "events", perform(steps, shell.user_ns, lambda value: wire.freeze(value, caps.answer_bytes))
@@ -125,7 +129,7 @@ def _ask(shell: Shell, steps: list[Any], caps: Caps) -> tuple[str, Any]:
         drop_figures()
 
 
-def _look(shell: Shell, name: str, caps: Caps) -> tuple[str, Any]:
+def _look(shell: Shell, name: str, caps: Caps) -> Reply:
     if name not in shell.user_ns:
         return "events", [Undefined(name)]
     return "value", wire.freeze(shell.user_ns[name], caps.answer_bytes)

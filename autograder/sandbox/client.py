@@ -11,11 +11,9 @@ NoSandbox         this machine can't hold student code
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
-import select
 import shutil
 import signal
 import socket
@@ -27,18 +25,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from autograder.library import UserError
 from autograder.sandbox import outputs, wire
+from autograder.sandbox.clock import Clock, OutOfTime, cpu_seconds, how_it_ended, is_over
 from autograder.sandbox.isolation import Layer, missing
+from autograder.sandbox.launch import PACKAGE_ROOT, command, copy_font_cache, environment, font_cache
 from autograder.sandbox.script import Call, Event, Look, Raised, Returned, Step, Undefined
 
-_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 120.0
 _READY_SECONDS = 30.0
 _GRACE_SECONDS = 1.0
-_LONGEST_WAIT = 0.25
 
 
 @dataclass(frozen=True)
@@ -126,15 +124,15 @@ class Sandbox:
     def _start(self) -> None:
         for name in ("config", "children"):
             (self._scratch / name).mkdir()
-        _copy_font_cache(_font_cache(), self._scratch / "config")
+        copy_font_cache(font_cache(), self._scratch / "config")
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, open(self._scratch / "log", "wb") as log:
             self._zygote = subprocess.Popen(
-                _command(self._order()),
-                stdin=theirs,
+                command(self._order()),
+                stdin=theirs.fileno(),
                 stdout=log,
                 stderr=log,
-                env=_environment(self._scratch / "config"),
+                env=environment(self._scratch / "config"),
                 cwd=self._scratch / "config",
                 start_new_session=True,
             )
@@ -145,7 +143,7 @@ class Sandbox:
             self._stop()
             raise
         self.layers = tuple(layer.name for layer in layers if layer.in_force)
-        _copy_font_cache(self._scratch / "config", _font_cache())
+        copy_font_cache(self._scratch / "config", font_cache())
 
     def _order(self) -> dict[str, Any]:
         return {
@@ -249,9 +247,9 @@ class Child:
     def wait_until_ready(self) -> None:
         """Until the walls are up. Raises NoSandbox when they are not those that the probe found."""
         try:
-            word, layers = self._reply(_Clock(self, _READY_SECONDS), 1 << 16)
+            _, layers = self._reply(Clock(self.pid, _READY_SECONDS), 1 << 16)
             _require([Layer(**layer) for layer in layers], self._sandbox.unsafe)
-        except (ChildDied, _OutOfTime, TypeError) as error:
+        except (ChildDied, OutOfTime, TypeError) as error:
             self.kill()
             raise NoSandbox(f"a process for student code could not be made ready: {error}") from None
         except NoSandbox:
@@ -287,10 +285,7 @@ class Child:
     @property
     def cpu_seconds(self) -> float:
         """CPU time that the process has used."""
-        try:
-            return time.clock_gettime((~self.pid << 3) | 2)
-        except OSError:
-            return 0.0
+        return cpu_seconds(self.pid)
 
     def _most(self) -> int:
         return self._limits.answer_bytes + (2 << 20)
@@ -306,26 +301,26 @@ class Child:
         if self._over is not None:
             raise ChildDied(self._over)
         self._number += 1
-        clock = _Clock(self, seconds)
+        clock = Clock(self.pid, seconds)
         try:
             self._send(wire.frame(wire.encode((self._number, word, content))), clock)
             return self._reply(clock, most)
-        except _OutOfTime as limit:
+        except OutOfTime as limit:
             raise self._interrupted(str(limit), most) from None
 
     def _interrupted(self, reason: str, most: int) -> ChildTimedOut:
         """Interrupt the child; kill it when that does not help within the grace."""
         signal.pidfd_send_signal(self._process, signal.SIGINT)
         try:
-            word, content = self._reply(_Clock(self, math.inf, time.monotonic() + _GRACE_SECONDS), most)
+            word, content = self._reply(Clock(self.pid, math.inf, time.monotonic() + _GRACE_SECONDS), most)
             shown = self._cell_run(content).outputs if word == "ran" else []
-        except (_OutOfTime, ChildDied):
+        except (OutOfTime, ChildDied):
             if self._over is None:
                 self._end(reason)
             return ChildTimedOut(reason, alive=False)
         return ChildTimedOut(reason, alive=True, outputs=shown)
 
-    def _send(self, data: bytes, clock: _Clock) -> None:
+    def _send(self, data: bytes, clock: Clock) -> None:
         left = memoryview(data)
         while left:
             clock.wait_for(self._channel, writing=True)
@@ -336,7 +331,7 @@ class Child:
             except OSError:
                 raise self._died() from None
 
-    def _reply(self, clock: _Clock, most: int) -> tuple[str, Any]:
+    def _reply(self, clock: Clock, most: int) -> tuple[str, Any]:
         """The reply to the current request: its word and content."""
         (size,) = wire.FRAME_HEADER.unpack(self._receive(wire.FRAME_HEADER.size, clock))
         if size > most:
@@ -351,7 +346,7 @@ class Child:
                 return word, content
         self._broken("no reply to the question that was put")
 
-    def _receive(self, size: int, clock: _Clock) -> bytes:
+    def _receive(self, size: int, clock: Clock) -> bytes:
         received = bytearray()
         while len(received) < size:
             clock.wait_for(self._channel)
@@ -385,7 +380,7 @@ class Child:
             self._broken("events that do not follow from the script")
         return [event for event in events if event is not None]
 
-    def _broken(self, how: str) -> Any:
+    def _broken(self, how: str) -> NoReturn:
         """Kill a child that does not keep to the protocol."""
         self._end(f"the process sent what is no reply ({outputs.clean_text(how)[:200]}) and was ended")
         raise ChildDied(self._over or how)
@@ -398,76 +393,15 @@ class Child:
     def _end(self, reason: str | None) -> None:
         """Kill, wait until it is gone, clear up. Without a `reason`, the way it ended tells."""
         self._channel.close()
-        _is_over(self._process, 0.2 if reason is None else 0)  # let one that is ending end by itself
+        is_over(self._process, 0.2 if reason is None else 0)  # let one that is ending end by itself
         signal.pidfd_send_signal(self._process, signal.SIGKILL)
-        _is_over(self._process, _READY_SECONDS)
+        is_over(self._process, _READY_SECONDS)
         os.close(self._process)
         self._over = reason or "the process ended"
         status = self._sandbox.reaped(self)
         shutil.rmtree(self._private, ignore_errors=True)
         if reason is None:
-            self._over = _how_it_ended(status)
-
-
-class _OutOfTime(Exception):
-    """A limit was reached; the message says which."""
-
-
-class _Clock:
-    """CPU time of a child since a request began, and wall time behind it."""
-
-    def __init__(self, child: Child, seconds: float, deadline: float | None = None) -> None:
-        self.child = child
-        self.seconds = seconds
-        self.start = child.cpu_seconds
-        self.wall = 2 * seconds + 5
-        self.deadline = time.monotonic() + self.wall if deadline is None else deadline
-
-    def wait_for(self, channel: socket.socket, writing: bool = False) -> None:
-        """Until `channel` is ready. Raises _OutOfTime when a limit comes first."""
-        poll = select.poll()
-        poll.register(channel, select.POLLOUT if writing else select.POLLIN)
-        while True:
-            left = min(self._cpu_left(), self._wall_left(), _LONGEST_WAIT)
-            if poll.poll(max(left * 1000, 1)):
-                return
-
-    def _cpu_left(self) -> float:
-        left = self.seconds - (self.child.cpu_seconds - self.start)
-        if left <= 0:
-            raise _OutOfTime(f"ran longer than {self.seconds:g} s")
-        return left
-
-    def _wall_left(self) -> float:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise _OutOfTime(f"waited longer than {self.wall:g} s for something that did not come")
-        return left
-
-
-def _is_over(process: int, seconds: float) -> bool:
-    poll = select.poll()
-    poll.register(process, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
-
-
-def _how_it_ended(status: int) -> str:
-    """In words that a student can act on."""
-    if os.WIFEXITED(status):
-        return (
-            f"the process ended with exit code {os.WEXITSTATUS(status)} (os._exit, or code that ends Python)"
-        )
-    match os.WTERMSIG(status):
-        case signal.SIGKILL:
-            return "the process was killed (by itself, or by the system for want of memory)"
-        case signal.SIGSEGV | signal.SIGBUS:
-            return "the process crashed (endless recursion, or memory used up)"
-        case signal.SIGABRT:
-            return "the process aborted (a library gave up, most often for want of memory)"
-        case signal.SIGXCPU:
-            return "the process used up the CPU time of a whole submission"
-        case number:
-            return f"the process was ended by signal {number}"
+            self._over = how_it_ended(status)
 
 
 def _clean_event(event: Any) -> Event | None:
@@ -492,55 +426,13 @@ def _require(layers: Sequence[Layer], unsafe: bool) -> None:
         )
 
 
-def _command(order: dict[str, Any]) -> list[str]:
-    """A fresh Python that looks at no environment variable, folder or file of the person's; the hash
-    seed is set by `_environment`, so -E (and with it -I) is left out."""
-    start = f"import sys; sys.path.insert(0, {str(_PACKAGE_ROOT)!r}); from autograder.sandbox.zygote import main; main()"
-    return [sys.executable, "-s", "-P", "-c", start, json.dumps(order)]
-
-
-def _environment(config: Path) -> dict[str, str]:
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "LC_ALL": "C.UTF-8",
-        "HOME": str(config),
-        "MPLCONFIGDIR": str(config),
-        "IPYTHONDIR": str(config),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYTHONHASHSEED": "0",
-        **one_thread,
-    }
-
-
-def _font_cache() -> Path:
-    """Where matplotlib keeps its list of fonts for this person, which takes seconds to make."""
-    if "MPLCONFIGDIR" in os.environ:
-        return Path(os.environ["MPLCONFIGDIR"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matplotlib"
-
-
-def _copy_font_cache(source: Path, target: Path) -> None:
-    """Copy the lists of fonts that `target` lacks, as far as that works."""
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for path in source.glob("fontlist-*.json"):
-            if not (target / path.name).exists():
-                partial = target / f".{path.name}.{os.getpid()}"
-                shutil.copyfile(path, partial)
-                partial.replace(target / path.name)
-    except OSError:
-        return
-
-
 def doctor() -> list[Layer]:
     """Which layers hold on this machine, and why, or what would raise them. Tried out in a process of
     its own."""
     if sys.platform != "linux":
         return [Layer("linux", False, f"grading is for Linux, this is {sys.platform}: see README.md")]
-    command = [sys.executable, "-m", "autograder.sandbox.isolation"]
-    tried = subprocess.run(command, capture_output=True, text=True, cwd=_PACKAGE_ROOT, check=False)
+    probe = [sys.executable, "-m", "autograder.sandbox.isolation"]
+    tried = subprocess.run(probe, capture_output=True, text=True, cwd=PACKAGE_ROOT, check=False)
     if tried.returncode:
         return [Layer("probe", False, f"the probe ended: {tried.stderr.strip().splitlines()[-1:]}")]
-    return [Layer(**dataclasses.asdict(Layer(**layer))) for layer in json.loads(tried.stdout)]
+    return [Layer(**layer) for layer in json.loads(tried.stdout)]

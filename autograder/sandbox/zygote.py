@@ -35,8 +35,8 @@ _STATUS = struct.Struct("<i")
 class Order:
     """How the client wants its children. Paths are absolute; `scratch` is the private folder of all."""
 
-    readable: tuple[str, ...]
-    preload: tuple[str, ...]
+    readable: list[str]
+    preload: list[str]
     scratch: str
     memory_bytes: int
     cpu_seconds: int
