@@ -21,7 +21,7 @@ SIZE_COLOURS = "cividis"
 #: White is no difference, black the largest.
 DIFFERENCE_COLOURS = "Greys"
 #: From Okabe and Ito's palette (2008), ordered so that neighbours differ in lightness too.
-SERIES_COLOURS = ("#0072B2", "#E69F00", "#000000", "#56B4E9", "#D55E00", "#009E73")
+SERIES_COLOURS = ("#0072B2", "#E69F00", "#000000", "#D55E00", "#56B4E9", "#009E73")
 HATCHES = ("", "///", "...", "xx", "\\\\", "++")
 MARKERS = ("o", "^", "s", "D", "v", "P")
 

@@ -1,0 +1,77 @@
+"""A small lesson's public examples, and a notebook's names to check."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from attention_lib import notebook, public
+from attention_lib.public import Raises, encode
+
+HALVED = "Which way do yours go?"
+SUMMED = "How many numbers come out?"
+
+
+def _example(name, arguments, expected, **mistakes):
+    return {
+        "name": name,
+        "arguments": [encode(argument) for argument in arguments],
+        "expected": encode(expected),
+        "mistakes": {mistake: encode(value) for mistake, value in mistakes.items()},
+    }
+
+
+def _exercise(parameters, examples, hints=None, **more):
+    return {"parameters": parameters, "examples": examples, "hints": hints or {}, **more}
+
+
+def lesson():
+    x, y = np.array([1.0, 2.0]), np.array([0.0, -3.0])
+    double = [
+        _example(
+            "by hand", [x], 2 * x, halved=x / 2, summed=3.0, unfinished=None, refuses=Raises("KeyError")
+        ),
+        _example("sharp", [y], 2 * y, halved=y / 2, summed=-3.0, unfinished=None, refuses=Raises("KeyError")),
+    ]
+    hints = {"halved": HALVED, "summed": SUMMED, "unfinished": "Return it.", "refuses": "Which keys?"}
+    square = [_example("square", [np.eye(2)], np.eye(2) * 4)]
+    refuse = [_example("negative", [-1.0], Raises("ValueError")), _example("positive", [4.0], 2.0)]
+    fill = [_example("zeros", [np.zeros(2), 1.0], 2)]
+    kinds = {
+        "pick": "choice",
+        "is_it": "bool",
+        "how_many": "number",
+        "which": "numbers",
+        "order": "order",
+        "roles": "match",
+    }
+    return {
+        "lesson": "01_numbers",
+        "exercises": {
+            "double": _exercise(["x"], double, hints),
+            "quadruple": _exercise(["X"], square),
+            "root": _exercise(["x"], refuse),
+            "fill": _exercise(["buffer", "value"], fill, writes_arguments=True),
+        },
+        "questions": {
+            name: {"kind": kind, "form": f"the form of a {kind}", "letters": ["A", "B"]}
+            for name, kind in kinds.items()
+        },
+    }
+
+
+@pytest.fixture
+def example_files(tmp_path, monkeypatch):
+    (tmp_path / "01_numbers.json").write_text(json.dumps(lesson()), encoding="utf-8")
+    monkeypatch.setattr(public, "EXAMPLES", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def cell(example_files, monkeypatch):
+    """Run source as a notebook's cell does; its names are what `check` looks at."""
+    names: dict = {"np": np}
+    monkeypatch.setattr(notebook, "namespace", lambda: names)
+    return lambda source: exec(compile(source, "<cell>", "exec"), names)

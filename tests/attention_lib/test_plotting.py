@@ -1,0 +1,275 @@
+"""Pictures: labelled, with an alt text, shown once, readable in greyscale."""
+
+from __future__ import annotations
+
+import sys
+import types
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from attention_lib import picture, plotting
+from attention_lib.picture import short_number
+
+WORDS = ["the", "cat", "sat"]
+WEIGHTS = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.2, 0.3, 0.5]])
+
+
+@pytest.fixture
+def notebook_cell(monkeypatch):
+    """A stand-in for a running notebook: what it displayed, and the number of the running cell."""
+    shell = types.SimpleNamespace(user_ns={}, execution_count=1, shown=[])
+    display = types.SimpleNamespace(display=lambda data, raw: shell.shown.append(data))
+    ipython = types.SimpleNamespace(get_ipython=lambda: shell, display=display)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    return shell
+
+
+def texts(axes) -> list[str]:
+    return [text.get_text() for text in axes.texts]
+
+
+def tick_texts(axis) -> list[str]:
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def in_view(labels, limits, axis) -> list:
+    """Matplotlib keeps labels of ticks beyond the limits too, and does not draw them."""
+    low, high = sorted(limits)
+    return [label for label in labels if low <= label.get_position()[axis] <= high]
+
+
+def lightness(colour) -> float:
+    red, green, blue = to_rgb(colour)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def test_a_heat_map_names_its_axes_its_cells_and_its_unit():
+    figure = plotting.heat_map(
+        WEIGHTS, WORDS, WORDS, "Weights", "Causal weights.", rows="query i", columns="key j"
+    )
+    axes, colours = figure.axes
+    assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("Weights", "key j", "query i")
+    assert tick_texts(axes.xaxis) == WORDS
+    assert tick_texts(axes.yaxis) == WORDS
+    assert colours.get_ylabel() == "weight"
+    assert texts(axes) == ["1", "0", "0", "0.50", "0.50", "0", "0.20", "0.30", "0.50"]
+    assert figure.alt == "Causal weights."
+
+
+def test_a_heat_map_draws_the_numbers_it_is_given():
+    figure = plotting.heat_map(WEIGHTS)
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), WEIGHTS)
+
+
+def test_a_large_matrix_is_drawn_without_numbers():
+    figure = plotting.heat_map(np.ones((30, 40)))
+    assert texts(figure.axes[0]) == []
+    assert len(tick_texts(figure.axes[0].xaxis)) < 40
+
+
+def test_masked_scores_are_hatched_and_do_not_stretch_the_colours():
+    figure = plotting.heat_map(np.array([[1.0, -np.inf], [3.0, np.nan]]))
+    axes = figure.axes[0]
+    assert texts(axes) == ["1", "−∞", "3", "nan"]
+    assert axes.images[0].get_clim() == (1.0, 3.0)
+    assert [bool(collection.get_hatch()) for collection in axes.collections] == [True, True]
+
+
+def test_one_row_of_weights_has_no_row_axis():
+    axes = plotting.heat_map([0.2, 0.8], column_labels=["a", "b"]).axes[0]
+    assert axes.get_ylabel() == ""
+    assert tick_texts(axes.yaxis) == []
+
+
+def test_numbers_are_written_in_a_colour_that_stands_out():
+    axes = plotting.heat_map(np.linspace(0, 1, 11)).axes[0]
+    image = axes.images[0]
+    for text in axes.texts:
+        column = round(text.get_position()[0])
+        background = lightness(image.cmap(image.norm(image.get_array()[0, column]))[:3])
+        assert abs(lightness(text.get_color()) - background) > 0.35
+
+
+@pytest.mark.parametrize("name", [picture.SIZE_COLOURS, picture.DIFFERENCE_COLOURS])
+def test_colour_maps_change_lightness_in_one_direction(name):
+    steps = [lightness(colour[:3]) for colour in matplotlib.colormaps[name](np.linspace(0, 1, 64))]
+    changes = np.diff(steps)
+    assert np.all(changes > 0) or np.all(changes < 0)
+
+
+def test_neighbouring_series_differ_in_lightness():
+    shades = [lightness(colour) for colour in picture.SERIES_COLOURS]
+    assert min(abs(np.diff(shades))) > 0.1
+
+
+def test_wrong_labels_are_refused_with_both_numbers():
+    with pytest.raises(ValueError, match="2 row labels for 3 rows"):
+        plotting.heat_map(WEIGHTS, ["a", "b"])
+
+
+@pytest.mark.parametrize("matrix", [1.0, np.ones((2, 2, 2)), np.ones((0, 3))])
+def test_what_is_no_matrix_is_refused_with_its_shape(matrix):
+    with pytest.raises(ValueError, match=r"matrix has shape .*: expected \(n, m\) or \(n,\)"):
+        plotting.heat_map(matrix)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 17), (5,), (14,), (40, 30)])
+def test_a_comparison_shows_expected_yours_and_the_difference(shape):
+    expected, yours = np.zeros(shape), np.full(shape, -0.25)
+    figure = plotting.compare_heat_maps(expected, yours, "double")
+    panels = figure.axes[:3]
+    assert [panel.get_title() for panel in panels] == ["expected", "yours", "yours − expected"]
+    for panel, numbers in zip(panels, (expected, yours, np.abs(yours)), strict=True):
+        np.testing.assert_array_equal(panel.images[0].get_array(), np.atleast_2d(numbers))
+    assert all(panel.get_xlabel() for panel in panels)
+    assert panels[0].images[0].get_clim() == panels[1].images[0].get_clim()
+    size = expected.size
+    assert figure.alt == (
+        f"Three heat maps, double: expected, yours and their difference. {size} of {size} cells differ."
+    )
+
+
+def test_the_difference_is_written_with_its_sign():
+    figure = plotting.compare_heat_maps([1.0, 2.0], [0.5, 2.0])
+    assert texts(figure.axes[2]) == ["−0.50", "0"]
+
+
+def test_two_infinities_or_two_nans_do_not_differ():
+    figure = plotting.compare_heat_maps([-np.inf, np.nan, 1.0], [-np.inf, np.nan, np.nan])
+    assert texts(figure.axes[2]) == ["0", "0", "nan"]
+
+
+def test_a_comparison_of_two_shapes_is_refused():
+    with pytest.raises(ValueError, match=r"expected has shape \(2,\), yours \(3,\)"):
+        plotting.compare_heat_maps([1, 2], [1, 2, 3])
+
+
+def test_bars_are_labelled_and_as_high_as_their_values():
+    figure = plotting.bars([0.25, 0.75], ["a", "b"], "Weights", "Two bars.", value="weight", across="token")
+    [axes] = figure.axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("token", "weight")
+    assert tick_texts(axes.xaxis) == ["a", "b"]
+    assert [bar.get_height() for bar in axes.patches] == [0.25, 0.75]
+    assert figure.alt == "Two bars."
+
+
+def test_several_series_of_bars_have_a_legend_and_hatches():
+    [axes] = plotting.bars({"dot": [1, 2], "cosine": [3, 4]}, ["a", "b"]).axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["dot", "cosine"]
+    assert len({bar.get_hatch() for bar in axes.patches}) == 2
+
+
+def test_bars_without_a_label_each_are_refused():
+    with pytest.raises(ValueError, match=r"the values of 'dot' have shape \(2,\): expected \(3,\)"):
+        plotting.bars({"dot": [1, 2]}, ["a", "b", "c"])
+
+
+def test_a_scatter_names_its_axes_and_places_its_points():
+    figure = plotting.scatter([1, 2], [3, 4], ["a", "b"], x_name="norm", y_name="weight (%)")
+    [axes] = figure.axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("norm", "weight (%)")
+    np.testing.assert_array_equal(axes.collections[0].get_offsets(), [[1, 3], [2, 4]])
+    assert texts(axes) == ["a", "b"]
+    assert figure.alt == "weight (%) against norm"
+
+
+def test_labels_of_points_on_top_of_each_other_are_left_out():
+    [axes] = plotting.scatter(np.ones(20), np.ones(20), [f"word {n}" for n in range(20)]).axes
+    assert 0 < len(texts(axes)) < 20
+
+
+def test_two_series_of_points_have_markers_of_their_own():
+    [axes] = plotting.scatter([1, 2], {"dot": [3, 4], "cosine": [1, 1]}).axes
+    assert len(axes.get_legend().get_texts()) == 2
+    first, second = axes.collections
+    assert first.get_paths()[0].vertices.shape != second.get_paths()[0].vertices.shape
+
+
+def test_vectors_start_at_the_origin_with_equal_scales():
+    figure = plotting.vectors_2d([[3, 4], [-1, 2]], ["x_0", "x_1"])
+    [axes] = figure.axes
+    arrows = [text for text in axes.texts if text.arrow_patch is not None]
+    assert [tuple(arrow.xy) for arrow in arrows] == [(3, 4), (-1, 2)]
+    assert all(arrow.xyann == (0, 0) for arrow in arrows)
+    assert axes.get_aspect() == 1
+    assert [name for name in texts(axes) if name] == ["x_0", "x_1"]
+    assert axes.get_xlim()[0] < -1
+    assert axes.get_ylim()[1] > 4
+
+
+def test_vectors_of_another_width_are_refused():
+    with pytest.raises(ValueError, match=r"points has shape \(2, 3\): expected \(n, 2\)"):
+        plotting.vectors_2d(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.25, "0.25"),
+        (-1.3, "−1.30"),
+        (-0.0, "0"),
+        (3.0, "3"),
+        (427.26, "427.3"),
+        (1204.4, "1204"),
+        (-300000.0, "−3e5"),
+        (0.0051, "0.005"),
+        (0.00002, "2e−5"),
+        (float("-inf"), "−∞"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_numbers_in_cells_are_short(value, text):
+    assert short_number(value) == text
+
+
+def test_a_notebook_gets_an_image_with_the_alt_text_escaped(notebook_cell):
+    plotting.bars([1], ["a"], alt='one "bar" & <no more>')
+    [shown] = notebook_cell.shown
+    assert shown["text/html"].startswith(
+        '<img alt="one &quot;bar&quot; &amp; &lt;no more&gt;" src="data:image/png;base64,iVBOR'
+    )
+    assert shown["text/plain"] == '[picture: one "bar" & <no more>]'
+
+
+def test_a_picture_that_ends_a_cell_is_shown_once_and_again_in_another(notebook_cell):
+    figure = plotting.bars([1], ["a"])
+    figure._ipython_display_()
+    assert len(notebook_cell.shown) == 1
+    notebook_cell.execution_count = 2
+    figure._ipython_display_()
+    assert len(notebook_cell.shown) == 2
+
+
+def test_pyplot_knows_nothing_of_the_pictures():
+    import matplotlib.pyplot as plt
+
+    plotting.bars([1], ["a"])
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plotting.heat_map(WEIGHTS, WORDS, WORDS, "A title"),
+        lambda: plotting.compare_heat_maps(WEIGHTS, WEIGHTS.T, "A title"),
+        lambda: plotting.compare_heat_maps(np.ones(14), np.zeros(14), "A title"),
+        lambda: plotting.bars({"dot": [1, 2], "cosine": [3, 4]}, ["a long word", "another"], "A title"),
+        lambda: plotting.scatter([1, 2], [3, 4], ["a", "b"], "A title"),
+        lambda: plotting.vectors_2d([[3, 4], [-1, 2]], ["x_0 = (3, 4)", "x_1"], "A title"),
+    ],
+)
+def test_no_text_lies_on_another(draw):
+    figure = draw()
+    figure.draw_without_rendering()
+    boxes = []
+    for axes in figure.axes:
+        labels = [axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
+        ticks = [*in_view(axes.get_xticklabels(), axes.get_xlim(), 0)]
+        ticks += in_view(axes.get_yticklabels(), axes.get_ylim(), 1)
+        boxes += [item.get_window_extent() for item in labels + ticks if item.get_text()]
+    boxes += [figure._suptitle.get_window_extent()] if figure._suptitle else []
+    for number, box in enumerate(boxes):
+        assert not any(box.padded(-1).overlaps(other.padded(-1)) for other in boxes[number + 1 :])
