@@ -1,5 +1,8 @@
 """nbgrader's settings for this course: its own commands and its formgrader grade with the trusted judge."""
 
+import os
+import sys
+
 c = get_config()  # noqa: F821
 
 c.CourseDirectory.course_id = "attention"
@@ -35,3 +38,14 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+
+# To make a new gradebook nbgrader runs `alembic` by name: it lies beside this Python, on the PATH or not.
+programs = os.path.dirname(sys.executable)
+if programs not in os.environ.get("PATH", "").split(os.pathsep):
+    os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
+
+# The sandbox's limits, as they are unless a line below is uncommented (seconds and bytes).
+# c.Limits.cell_seconds = 30
+# c.Limits.question_seconds = 10
+# c.Limits.submission_seconds = 300
+# c.Limits.memory_bytes = 2 << 30

@@ -181,10 +181,11 @@ class Book:
             .one_or_none()
         )
         if made is None:
-            made = SubmittedAssignment(assignment=assignment, student=person)
-            for notebook in assignment.notebooks:
-                _add_notebook(made, notebook)
-            session.add(made)
+            with session.no_autoflush:
+                made = SubmittedAssignment(assignment=assignment, student=person)
+                for notebook in assignment.notebooks:
+                    _add_notebook(made, notebook)
+                session.add(made)
         if timestamp is not None:
             made.timestamp = timestamp
         session.flush()
