@@ -19,7 +19,7 @@ from autograder.course import Course
 from autograder.judging import restore, runner
 from autograder.judging.judge import Judge
 from autograder.judging.restore import Unreadable
-from autograder.judging.verdict import ExerciseVerdict, QuestionVerdict
+from autograder.judging.verdict import ExerciseVerdict, QuestionVerdict, Verdict
 from autograder.library import UserError
 from autograder.sandbox.client import Limits, Sandbox
 
@@ -69,7 +69,7 @@ class Graded:
         }
 
     @property
-    def _verdicts(self) -> list[ExerciseVerdict | QuestionVerdict]:
+    def _verdicts(self) -> list[Verdict]:
         return [*self.exercises.values(), *self.questions.values()]
 
 
@@ -108,14 +108,15 @@ class Grader:
         notebook = restore.restore(submitted, self._released)
         done = runner.run(notebook, self._judge, self._sandbox, self.limits)
         blank = tuple(name for name in self._library.free_texts if self._is_as_released(notebook, name))
-        open_ = [v.name for v in [*done.exercises.values(), *done.questions.values()] if v.score is None]
+        verdicts: list[Verdict] = [*done.exercises.values(), *done.questions.values()]
+        undecided = [f"test_{verdict.name}" for verdict in verdicts if verdict.score is None]
         waiting = [name for name in self._library.free_texts if name not in blank]
         return Graded(
             self.lesson,
             notebook,
             done.exercises,
             done.questions,
-            (*waiting, *(f"test_{name}" for name in open_)),
+            (*waiting, *undecided),
             self._sandbox.layers,
             done.seconds,
             blank,

@@ -28,7 +28,8 @@ class Library:
     @property
     def max_score(self) -> float:
         """The points that are graded automatically."""
-        return sum(item.points for item in [*self.exercises.values(), *self.questions.values()])
+        graded: list[Exercise | Question] = [*self.exercises.values(), *self.questions.values()]
+        return sum(item.points for item in graded)
 
 
 def topic(lesson: str) -> str:

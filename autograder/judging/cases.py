@@ -174,14 +174,11 @@ def _names_used(code: types.CodeType) -> set[str]:
     return set(code.co_names).union(*(_names_used(part) for part in inner))
 
 
-def _in_world(function: Function, world: Mapping[str, Any]) -> Function:
+def _in_world(function: Function, world: dict[str, Any]) -> Function:
+    """`function` with `world` for its globals."""
     assert isinstance(function, types.FunctionType)
     bound = types.FunctionType(
-        function.__code__,
-        world,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,  # type: ignore[arg-type]
+        function.__code__, world, function.__name__, function.__defaults__, function.__closure__
     )
     bound.__kwdefaults__ = function.__kwdefaults__
     return bound
