@@ -12,13 +12,12 @@ from typing import Any
 from nbformat import v4
 from nbformat.notebooknode import NotebookNode
 
+from autograder.authoring import tags
 from autograder.authoring.source import source_of, statements
 from autograder.exercise import Exercise, FreeText, Question
 from autograder.library import UserError
 
 SCHEMA_VERSION = 3
-#: Marks the cell in which a question's answer is assigned: it is released as `NAME = None`.
-QUESTION_TAG = "question"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 
 
@@ -43,7 +42,7 @@ def of_question(question: Question) -> list[NotebookNode]:
     """The prompt, the answer cell (solved) and the check cell."""
     name = question.name
     source = f"# {name}: {question.kind.form}\n{BEGIN}\n{name} = {_literal(question)}\n{END}"
-    metadata = {"tags": [QUESTION_TAG], "nbgrader": _nbgrader(name, solution=True)}
+    metadata = {"tags": [tags.QUESTION], "nbgrader": _nbgrader(name, solution=True)}
     prompt = _prompt(name, question_text(question), question.seed_item)
     return [prompt, _cell("code", source, name, metadata), _check(name, question.points)]
 
@@ -108,9 +107,9 @@ def _literal(question: Question) -> str:
 
 
 def _prompt(name: str, source: str, seed_item: str | None) -> NotebookNode:
-    tags = {"tags": [f"seed:{seed_item}"]} if seed_item else {}
+    seed = {"tags": [f"seed:{seed_item}"]} if seed_item else {}
     grade_id = f"prompt_{name}"
-    return _cell("markdown", source, grade_id, {**tags, "nbgrader": _nbgrader(grade_id, locked=True)})
+    return _cell("markdown", source, grade_id, {**seed, "nbgrader": _nbgrader(grade_id, locked=True)})
 
 
 def _check(name: str, points: float) -> NotebookNode:

@@ -20,7 +20,7 @@ from typing import Any
 
 from autograder.authoring import probe
 from autograder.authoring.fingerprint import final_value, folded, operations, shape, variables, verbatim
-from autograder.authoring.passages import Passage, passages
+from autograder.authoring.passages import Passage, passages, plain_words
 from autograder.authoring.source import source_of, statements
 from autograder.exercise import Exercise
 from autograder.library import Library, UserError
@@ -92,7 +92,8 @@ def in_texts(loaded: Sequence[Library], texts: Mapping[str, str]) -> list[str]:
     answers = [words for library in loaded for words in _answers_in_words(library)]
     lines = []
     for file, text in texts.items():
-        lines += [f"{file} holds {label}" for label in _answers_given(answers, text)]
+        words = plain_words(file, text)
+        lines += [f"{file} holds {label}" for label, answer in answers if answer in words]
         for passage in passages(file, text):
             lines += [f"{passage.where} holds {label}" for label in secrets.found_in(passage)]
             lines += [f"{passage.where} answers the question {name}" for name in _keys_given(keys, passage)]
@@ -228,18 +229,8 @@ def _is_none(value: ast.expr) -> bool:
 def _answers_in_words(library: Library) -> Iterator[tuple[str, str]]:
     """For each free text: its model answer and each criterion of its rubric, with a label."""
     for name, item in library.free_texts.items():
-        yield f"the model answer of {name}", _words(item.model_answer)
-        for _, criterion in item.rubric:
-            yield f"the rubric of {name}", _words(criterion)
-
-
-def _words(text: str) -> str:
-    """`text` on one line, without the quotes and line breaks that JSON writes in its own way."""
-    return " ".join(
-        text.replace('\\n",', " ").replace("\\n", " ").replace('\\"', " ").replace('"', " ").split()
-    )
-
-
-def _answers_given(answers: Iterable[tuple[str, str]], text: str) -> list[str]:
-    plain = _words(text)
-    return [label for label, words in answers if len(words) >= _SHORTEST_ANSWER and words in plain]
+        labelled = [(f"the rubric of {name}", criterion) for _, criterion in item.rubric]
+        for label, text in [(f"the model answer of {name}", item.model_answer), *labelled]:
+            words = " ".join(text.split())
+            if len(words) >= _SHORTEST_ANSWER:
+                yield label, words

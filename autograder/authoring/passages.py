@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+from autograder.authoring import tags
 from autograder.authoring.source import python_of
-
-SHOWS_MISTAKE = "shows-mistake"
 
 _FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+)`")
 # What may stand before code on a line of prose: a prompt, a quotation, a list's mark, a comment's.
 _MARKS = re.compile(r"^\s*(?:(?:>>>|\.\.\.|[>#*+-]|\d+[.)])\s+|#+\s*)*")
+# Where a statement may begin after some words.
+_STATEMENT_START = re.compile(r"\breturn\b|(?<![\w.])\w+ = ")
 _CODE_LIKE = re.compile(r"[=(\[@*/+]|\breturn\b")
 
 
@@ -58,7 +59,14 @@ def _of_notebook(file: str, text: str) -> Iterator[Passage]:
         for output in cell.get("outputs", []):
             blocks += [found for item in _strings(output) for found in _of_text(item)]
         where = f"{file}, cell {cell.get('id', '?')},"
-        yield _passage(where, blocks, SHOWS_MISTAKE in metadata.get("tags", []))
+        yield _passage(where, blocks, tags.SHOWS_MISTAKE in metadata.get("tags", []))
+
+
+def plain_words(file: str, text: str) -> str:
+    """The words of the file on one line; of a notebook or a JSON file those of its strings."""
+    if PurePath(file).suffix in (".ipynb", ".json"):
+        text = " ".join(_strings(_json(text)))
+    return " ".join(text.split())
 
 
 def _passage(where: str, blocks: Sequence[Sequence[ast.stmt]], shows_mistake: bool = False) -> Passage:
@@ -125,9 +133,18 @@ def _of_text(text: str) -> list[list[ast.stmt]]:
         tree = _parse(textwrap.dedent(part.strip("\n")))
         blocks += _blocks(tree) if tree is not None else []
     for line in {*text.splitlines(), *_SPAN.findall(text)}:
-        tree = _parse(_MARKS.sub("", line).strip().strip("`")) if _CODE_LIKE.search(line) else None
-        blocks += _blocks(tree) if tree is not None else []
+        for code in _codes_in(line):
+            tree = _parse(code)
+            blocks += _blocks(tree) if tree is not None else []
     return blocks
+
+
+def _codes_in(line: str) -> set[str]:
+    """What of a line of prose may be a statement: all of it, or its end, without marks around it."""
+    if not _CODE_LIKE.search(line):
+        return set()
+    ends = [line[found.start() :] for found in _STATEMENT_START.finditer(line)]
+    return {_MARKS.sub("", part).strip(" \t`.,;:'\"") for part in (line, *ends)}
 
 
 def _parse(text: str) -> ast.Module | None:

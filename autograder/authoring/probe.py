@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import autograder
-from autograder.authoring.cells import QUESTION_TAG
+from autograder.authoring import tags
 from autograder.authoring.source import python_of
 from autograder.library import Library, UserError, load
 
@@ -234,7 +234,9 @@ def _is_asked(cell: Mapping[str, Any]) -> bool:
     """A check cell, an answer, or a stub: not provided."""
     metadata = cell["metadata"]
     nbgrader = metadata.get("nbgrader", {})
-    return bool(nbgrader.get("grade") or nbgrader.get("solution") or QUESTION_TAG in metadata.get("tags", []))
+    return bool(
+        nbgrader.get("grade") or nbgrader.get("solution") or tags.QUESTION in metadata.get("tags", [])
+    )
 
 
 def _define(source: str, namespace: dict[str, Any]) -> None:
