@@ -18,6 +18,7 @@ from autograder.exercise import Exercise, FreeText, Question
 from autograder.library import UserError
 
 SCHEMA_VERSION = 3
+QUESTION_TAG = tags.QUESTION
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 
 
@@ -42,7 +43,7 @@ def of_question(question: Question) -> list[NotebookNode]:
     """The prompt, the answer cell (solved) and the check cell."""
     name = question.name
     source = f"# {name}: {question.kind.form}\n{BEGIN}\n{name} = {_literal(question)}\n{END}"
-    metadata = {"tags": [tags.QUESTION], "nbgrader": _nbgrader(name, solution=True)}
+    metadata = {"tags": [QUESTION_TAG], "nbgrader": _nbgrader(name, solution=True)}
     prompt = _prompt(name, question_text(question), question.seed_item)
     return [prompt, _cell("code", source, name, metadata), _check(name, question.points)]
 

@@ -24,7 +24,7 @@ from nbgrader.preprocessors import (
 )
 from nbgrader.preprocessors.base import NbGraderPreprocessor
 
-from autograder.authoring import tags
+from autograder.authoring.cells import QUESTION_TAG
 
 
 class BlankAnswers(NbGraderPreprocessor):
@@ -34,7 +34,7 @@ class BlankAnswers(NbGraderPreprocessor):
     """
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
-        if cell.cell_type == "code" and tags.QUESTION in cell.metadata.get("tags", []):
+        if cell.cell_type == "code" and QUESTION_TAG in cell.metadata.get("tags", []):
             form = cell.source.split("\n")[0]
             cell.source = f"{form}\n{cell.metadata.nbgrader['grade_id']} = None"
         return cell, resources
