@@ -61,7 +61,7 @@ def single_precision_pair(rng):
     ],
 )
 def dot_score(x_i, x_j):
-    """The score of a pair of vectors: how much x_i has to do with x_j.
+    """The score of a pair of vectors: how well x_j matches x_i.
 
         score(x_i, x_j) = x_i · x_j = Σ_c x_i[c] x_j[c]
 
@@ -1022,11 +1022,15 @@ longer_vectors_win = free_text(
     rubric=[
         (
             1,
-            "(a) What enters the score besides the angle, by the formula, and how the weight grows with it.",
+            "(a) The score is ‖x_i‖ ‖x_j‖ cos θ: it grows with ‖x_j‖, and the vote exponentially so.",
         ),
-        (1, "(a) The case in which the same factor works the other way, with the reason."),
-        (1, "(b) A number of your own from one of the two pictures, and what it shows."),
-        (1, "(c) What bounded scores do to the ratio of two weights, or what a length could have said."),
+        (1, "(a) Where the cosine is negative, a longer x_j scores lower and gets less weight."),
+        (1, "(b) A number from one of the two pictures, and what it shows."),
+        (
+            1,
+            "(c) Scores in [-1, 1] bound the ratio of two weights by e² ≈ 7.4, so attention stays nearly "
+            "even; or: a length that says how much a word matters is lost.",
+        ),
     ],
     model_answer=(
         "The score is x_i · x_j = ‖x_i‖ ‖x_j‖ cos θ: at the same angle a longer x_j scores higher, and "

@@ -127,7 +127,7 @@ def stated(right):
             *(stretched(right, factor, "score_matrix") for factor in (1, 2, 4)),
         ),
         ("With cosines: {:.3f} throughout", stretched(right, 3, "cosine_score_matrix")),
-        ("bank itself falls from {:.2f} to {:.2f}", A[6, 6], nearby[6]),
+        ("*bank* falls from {:.2f} to {:.2f}", A[6, 6], nearby[6]),
         ("All {} words", len(words.vocabulary())),
     ]
 
