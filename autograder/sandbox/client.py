@@ -11,6 +11,7 @@ NoSandbox         this machine can't hold student code
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -394,7 +395,8 @@ class Child:
         """Kill, wait until it is gone, clear up. Without a `reason`, the way it ended tells."""
         self._channel.close()
         is_over(self._process, 0.2 if reason is None else 0)  # let one that is ending end by itself
-        signal.pidfd_send_signal(self._process, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it ended, and was reaped, by itself
+            signal.pidfd_send_signal(self._process, signal.SIGKILL)
         is_over(self._process, _READY_SECONDS)
         os.close(self._process)
         self._over = reason or "the process ended"
