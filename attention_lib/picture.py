@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ HATCHES = ("", "///", "...", "xx", "\\\\", "++")
 MARKERS = ("o", "^", "s", "D", "v", "P")
 
 _LARGEST = (13.0, 11.0)  # inches
-_CHARACTER = 0.1  # inches, one character of a tick label with its share of the gap
+_CHARACTER = 0.085  # inches, one character of a tick label with its share of the gap
 _LINE = 0.2  # inches
 
 
@@ -118,11 +119,13 @@ def short_number(value: float) -> str:
 
 
 def ticks(axes: Axes, axis: str, labels: Sequence[Any], inches: float) -> None:
-    """One tick per label along `inches`: slanted where words are too long to stand side by side,
-    and every second, third, … only where even that is too narrow."""
+    """One tick per label along `inches`. Long labels are broken at spaces or, where that is not enough,
+    slanted; every second, third, … is left out only where even that is too wide."""
     texts = [str(label) for label in labels]
-    longest = max(map(len, texts), default=1) + 1
     room = inches / max(1, len(texts))
+    if axis == "x":
+        texts = [_broken(text, int(room / _CHARACTER) - 1) for text in texts]
+    longest = max((len(line) for text in texts for line in text.split("\n")), default=0) + 1.4
     slanted = axis == "x" and longest > 3 and longest * _CHARACTER > room
     needed = longest * _CHARACTER if axis == "x" and not slanted else _LINE
     step = max(1, math.ceil(needed / room - 0.1))
@@ -130,18 +133,38 @@ def ticks(axes: Axes, axis: str, labels: Sequence[Any], inches: float) -> None:
     (axes.set_xticks if axis == "x" else axes.set_yticks)(range(0, len(texts), step), texts[::step], **style)
 
 
+def _broken(text: str, width: int) -> str:
+    """`text` in lines of `width` characters, where its words are that short and three lines do."""
+    lines = textwrap.wrap(text, max(1, width), break_long_words=False)
+    fits = 1 < len(lines) <= 3 and max(map(len, lines)) <= width
+    return "\n".join(lines) if fits else text
+
+
+def legend(figure: Figure, axes: Axes, names: Sequence[str]) -> None:
+    """Name the series below the axes, where no point or bar can lie under their names. None for one."""
+    if len(names) < 2:
+        return
+    inches = sum(0.8 + _CHARACTER * len(name) for name in names)
+    beside = len(names) if inches < figure.get_figwidth() else 1
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=beside, fontsize=9)
+
+
 def without_box(axes: Axes) -> None:
     """Leave only the two axes of a plot's frame."""
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def label_points(figure: Figure, axes: Axes, points: np.ndarray, labels: Sequence[str]) -> None:
-    """Write each label beside its point, on the first side where it covers no other label or point.
+def label_points(
+    figure: Figure, axes: Axes, points: np.ndarray, labels: Sequence[str], others: np.ndarray
+) -> None:
+    """Write each label beside its point (n, 2), on the first side where it covers no label and no point,
+    those of `others` (m, 2) included.
 
     A label that finds no place is left out: fewer words that can be read say more.
     """
     figure.draw_without_rendering()
-    taken = [Bbox.from_bounds(x - 3, y - 3, 6, 6) for x, y in axes.transData.transform(points)]
+    obstacles = np.concatenate([points, others])
+    taken = [Bbox.from_bounds(x - 3, y - 3, 6, 6) for x, y in axes.transData.transform(obstacles)]
     frame = axes.get_window_extent()
     for point, label in zip(points, labels, strict=True):
         for offset, side in (((6, 0), "left"), ((-6, 0), "right"), ((0, 9), "center"), ((0, -9), "center")):

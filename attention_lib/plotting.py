@@ -26,6 +26,7 @@ from attention_lib.picture import (
     draw_matrix,
     finite_range,
     label_points,
+    legend,
     picture,
     short_number,
     shown,
@@ -121,7 +122,7 @@ def bars(
     ticks(axes, "x", labels, width - 1)
     axes.set(title=title, ylabel=value, xlabel=across)
     without_box(axes)
-    _legend(axes, series)
+    legend(figure, axes, list(series))
     return shown(figure)
 
 
@@ -151,10 +152,11 @@ def scatter(
     axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
     without_box(axes)
-    _legend(axes, series)
+    legend(figure, axes, list(series))
     if labels is not None:
-        points = np.column_stack([places, next(iter(series.values()))])
-        label_points(figure, axes, points, [str(label) for label in labels])
+        points, *others = [np.column_stack([places, heights]) for heights in series.values()]
+        texts = [str(label) for label in labels]
+        label_points(figure, axes, points, texts, np.concatenate([points[:0], *others]))
     return shown(figure)
 
 
@@ -195,8 +197,8 @@ def _has_room(shape: tuple[int, ...]) -> bool:
 
 def _cells_size(shape: tuple[int, ...]) -> tuple[float, float]:
     """Inches across and down for a matrix of `shape`."""
-    cell = 0.52 if _has_room(shape) else 0.26
-    return max(1.6, min(10.4, cell * shape[1])), max(0.9, min(6.0, cell * shape[0]))
+    cell = 0.55 if _has_room(shape) else 0.26
+    return max(1.6, min(11.0, cell * shape[1])), max(0.9, min(6.0, cell * shape[0]))
 
 
 def _three_panels(shape: tuple[int, ...], alt: str) -> tuple[Picture, list[Axes]]:
@@ -231,11 +233,6 @@ def _series(values: Any, count: int, against: str) -> dict[str, np.ndarray]:
             which = f"the values of {name!r} have" if name else "the values have"
             raise ValueError(f"{which} shape {numbers.shape}: expected ({count},), one per {against}")
     return series
-
-
-def _legend(axes: Axes, series: dict[str, np.ndarray]) -> None:
-    if len(series) > 1:
-        axes.legend(fontsize=9)
 
 
 def _frame(axes: Axes, ends: np.ndarray) -> None:

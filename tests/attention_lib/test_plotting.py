@@ -35,6 +35,11 @@ def tick_texts(axis) -> list[str]:
     return [label.get_text() for label in axis.get_ticklabels()]
 
 
+def legend_texts(figure) -> list[str]:
+    [legend] = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
 def in_view(labels, limits, axis) -> list:
     """Matplotlib keeps labels of ticks beyond the limits too, and does not draw them."""
     low, high = sorted(limits)
@@ -157,8 +162,9 @@ def test_bars_are_labelled_and_as_high_as_their_values():
 
 
 def test_several_series_of_bars_have_a_legend_and_hatches():
-    [axes] = plotting.bars({"dot": [1, 2], "cosine": [3, 4]}, ["a", "b"]).axes
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["dot", "cosine"]
+    figure = plotting.bars({"dot": [1, 2], "cosine": [3, 4]}, ["a", "b"])
+    [axes] = figure.axes
+    assert legend_texts(figure) == ["dot", "cosine"]
     assert len({bar.get_hatch() for bar in axes.patches}) == 2
 
 
@@ -181,9 +187,37 @@ def test_labels_of_points_on_top_of_each_other_are_left_out():
     assert 0 < len(texts(axes)) < 20
 
 
+def test_labels_keep_clear_of_the_points_of_every_series():
+    x = np.linspace(0, 1, 9)
+    series = {"labelled": np.full(9, 0.5), "other": np.tile([0.4, 0.55, 0.6], 3)}
+    figure = plotting.scatter(x, series, [f"word {n}" for n in range(9)])
+    [axes] = figure.axes
+    figure.draw_without_rendering()
+    for points in axes.collections:
+        for x_pixel, y_pixel in axes.transData.transform(points.get_offsets()):
+            assert not any(text.get_window_extent().contains(x_pixel, y_pixel) for text in axes.texts)
+    assert texts(axes)
+
+
+def test_a_legend_lies_outside_the_axes():
+    figure = plotting.bars({"one series": [1, 2], "another series": [3, 4]}, ["a", "b"])
+    figure.draw_without_rendering()
+    [legend] = figure.legends
+    assert not legend.get_window_extent().overlaps(figure.axes[0].get_window_extent())
+
+
+def test_long_labels_are_broken_at_spaces_and_long_words_slanted():
+    [broken] = plotting.bars([1, 2], ["water and landscape again", "money"]).axes
+    assert "\n" in tick_texts(broken.xaxis)[0]
+    assert broken.get_xticklabels()[0].get_rotation() == 0
+    [slanted] = plotting.bars([1] * 6, ["incomprehensibility"] * 6).axes
+    assert slanted.get_xticklabels()[0].get_rotation() == 45
+
+
 def test_two_series_of_points_have_markers_of_their_own():
-    [axes] = plotting.scatter([1, 2], {"dot": [3, 4], "cosine": [1, 1]}).axes
-    assert len(axes.get_legend().get_texts()) == 2
+    figure = plotting.scatter([1, 2], {"dot": [3, 4], "cosine": [1, 1]})
+    [axes] = figure.axes
+    assert legend_texts(figure) == ["dot", "cosine"]
     first, second = axes.collections
     assert first.get_paths()[0].vertices.shape != second.get_paths()[0].vertices.shape
 
