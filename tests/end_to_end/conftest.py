@@ -7,11 +7,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from answers import as_answer, with_cell
 from nbformat import NotebookNode
 
 from autograder import library
 from autograder.course import Course
-from autograder.grading import Grader
+from autograder.grading import Graded, Grader
 from autograder.sandbox.client import Limits
 
 REPOSITORY = Path(__file__).parents[2]
@@ -55,3 +56,16 @@ def solved(course: Course, lesson: str) -> NotebookNode:
 @pytest.fixture
 def released(course: Course, lesson: str) -> NotebookNode:
     return nbformat.read(course.released(lesson), as_version=4)
+
+
+@pytest.fixture(scope="session")
+def mistaken(
+    course: Course, lesson: str, hidden: library.Library, grader: Grader
+) -> dict[tuple[str, str], Graded]:
+    """The solved notebook graded with each misconception in turn, by exercise and misconception."""
+    solved = nbformat.read(course.solved(lesson), as_version=4)
+    return {
+        (name, known.name): grader.grade_notebook(with_cell(solved, name, as_answer(known.function, name)))
+        for name, exercise in hidden.exercises.items()
+        for known in exercise.misconceptions
+    }

@@ -39,29 +39,26 @@ def test_released_notebook_untouched_gets_nothing_and_is_nobodys_error(grader, r
     assert (graded.score, graded.needs_manual) == (0, ())
 
 
-def test_each_misconception_costs_its_own_exercise_alone_and_is_named(grader, solved, hidden):
-    for name, exercise in hidden.exercises.items():
-        for known in exercise.misconceptions:
-            graded = grader.grade_notebook(with_cell(solved, name, as_answer(known.function, name)))
-            verdict = graded.exercises[name]
-            assert verdict.misconception == known.name
-            assert verdict.score < exercise.points
-            others = {n: v.score for n, v in graded.exercises.items() if n != name}
-            full = {n: e.points for n, e in hidden.exercises.items() if n != name}
-            assert others == full, f"{name} as {known.name} cost others too"
+def test_each_misconception_costs_its_own_exercise_alone_and_is_named(mistaken, hidden):
+    for (name, known), graded in mistaken.items():
+        assert graded.exercises[name].misconception == known
+        assert graded.exercises[name].score < hidden.exercises[name].points
+        others = {n: v.score for n, v in graded.exercises.items() if n != name}
+        full = {n: e.points for n, e in hidden.exercises.items() if n != name}
+        assert others == full, f"{name} as {known} cost others too"
 
 
-def test_errors_carried_forward_say_from_where(grader, solved, hidden):
-    carried = {}
-    for name, exercise in hidden.exercises.items():
-        for known in exercise.misconceptions:
-            graded = grader.grade_notebook(with_cell(solved, name, as_answer(known.function, name)))
-            carried |= {
-                (v.carried_from, n): known.name for n, v in graded.exercises.items() if v.carried_from
-            }
-    assert all(upstream in hidden.exercises for upstream, _ in carried)
+def test_errors_carried_forward_say_from_where(mistaken, hidden):
+    carried = {
+        (name, n, verdict.carried_from)
+        for (name, _), graded in mistaken.items()
+        for n, verdict in graded.exercises.items()
+        if verdict.carried_from
+    }
+    assert all(mistaken_one == source for mistaken_one, _, source in carried)
     if hidden.lesson.startswith("01_"):
-        assert set(carried) >= {
+        pairs = {(source, downstream) for _, downstream, source in carried}
+        assert pairs == {
             ("score_matrix", "first_approach_output"),
             ("causal_weights", "first_approach_output"),
         }
