@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from autograder.course import Course
     from autograder.grading import Graded
+    from autograder.judging.verdict import Verdict
 
 USER_ERROR = 2
 #: What a shell calls a program that Ctrl-C stopped.
@@ -153,11 +154,20 @@ def bundle(root: Path, directory: Path) -> None:
 
 @main.command()
 def doctor() -> None:
-    """Say which layers of the sandbox are in force on this machine, and why."""
+    """Say which layers of the sandbox are in force on this machine, and why; exit 1 if too few to grade."""
     from autograder.sandbox.client import doctor as examine
+    from autograder.sandbox.isolation import missing
 
-    for layer in examine():
-        click.echo(f"{'in force' if layer.in_force else 'missing ':<8}  {layer.name:<12}  {layer.why}")
+    layers = examine()
+    for layer in layers:
+        click.echo(
+            f"{'in force' if layer.in_force else 'missing ':<8}  {layer.name:<18}{_one_line(layer.why)}"
+        )
+    if missing(layers):
+        click.echo("student code can't be held here: grading is refused, except with --unsafe")
+        sys.exit(1)
+    full = all(layer.in_force for layer in layers)
+    click.echo("grading works here" if full else "grading works here, with less than the full sandbox")
 
 
 def _judge(root: Path, notebook: Path, lesson: str | None, unsafe: bool) -> Graded:
@@ -172,7 +182,8 @@ def _judge(root: Path, notebook: Path, lesson: str | None, unsafe: bool) -> Grad
 
 def _print_verdict(graded: Graded) -> None:
     click.echo(f"{graded.lesson}: {graded.score:g} of {graded.max_score:g} points in {graded.seconds:.1f} s")
-    for verdict in [*graded.exercises.values(), *graded.questions.values()]:
+    verdicts: list[Verdict] = [*graded.exercises.values(), *graded.questions.values()]
+    for verdict in verdicts:
         score = "open" if verdict.score is None else f"{verdict.score:g}"
         line = f"  {verdict.name:<32} {score:>4} of {verdict.max_score:<4g} {verdict.outcome.value}"
         click.echo(_one_line(f"{line}  {verdict.message}".rstrip()))

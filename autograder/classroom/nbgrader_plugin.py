@@ -28,7 +28,7 @@ Resources = dict[str, Any]
 RESULT = "autograder_result"
 
 
-class RestoringExporter(NotebookExporter):  # type: ignore[misc]
+class RestoringExporter(NotebookExporter):
     """Reads a submission, however damaged, and puts it back into the shape that was released."""
 
     def from_filename(
@@ -46,10 +46,10 @@ class RestoringExporter(NotebookExporter):  # type: ignore[misc]
             _record(self.parent.coursedir, self.config, result)
             raise NbGraderException(f"{student}: {damage.reason}") from damage
         released = nbformat.read(course.released(lesson), as_version=4)
-        return self.from_notebook_node(restore(submitted, released), resources, **options)  # type: ignore[no-any-return]
+        return self.from_notebook_node(restore(submitted, released), resources, **options)
 
 
-class JudgeNotebook(NbGraderPreprocessor):  # type: ignore[misc]
+class JudgeNotebook(NbGraderPreprocessor):
     """Grades the submitted notebook and gives its cells the judge's outputs."""
 
     unsafe = Bool(False, help="Run student code without a sandbox: it can then do what you can").tag(
@@ -68,7 +68,7 @@ class JudgeNotebook(NbGraderPreprocessor):  # type: ignore[misc]
         return nbformat.reads(result.notebook, as_version=4), resources
 
 
-class RecordGrades(NbGraderPreprocessor):  # type: ignore[misc]
+class RecordGrades(NbGraderPreprocessor):
     """Writes the grades into the gradebook and the verdict beside it."""
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:

@@ -21,6 +21,8 @@ IGNORED = (".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback")
 MAX_FILE_BYTES = 100_000_000
 #: What the numbers of a grade depend on, besides this repository's own code.
 ENGINE_PACKAGES = ("numpy", "ipython")
+#: The part of this package that decides a grade; building, printing and reporting do not.
+GRADING_CODE = ("exercise.py", "library.py", "grading.py", "sandbox", "judging", "classroom/results.py")
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,9 @@ def engine_digest(course: Course, lesson: str, *settings: object) -> str:
     notebook, the class's secret, this package, the library beside the notebook, and `settings`."""
     exercises = course.solutions / "exercises" / f"{topic(lesson)}.py"
     package = Path(__file__).parents[1]
-    code = [path for folder in (package, course.library_dir) for path in sorted(folder.rglob("*.py"))]
+    code = [path for place in GRADING_CODE for path in _modules(package / place)] + _modules(
+        course.library_dir
+    )
     versions = [platform.python_version(), *(f"{name} {version(name)}" for name in ENGINE_PACKAGES)]
     return _digest_of(
         [
@@ -149,6 +153,10 @@ def _handed_in(course: Course, lesson: str, student: str | None) -> bool:
 def printable(text: str) -> str:
     """`text` for a terminal: control and other invisible characters become a replacement mark."""
     return "".join("\ufffd" if unicodedata.category(letter).startswith("C") else letter for letter in text)
+
+
+def _modules(place: Path) -> list[Path]:
+    return [place] if place.is_file() else sorted(place.rglob("*.py"))
 
 
 def _ignored(name: str) -> bool:
