@@ -25,11 +25,11 @@ from autograder.authoring.source import source_of, statements
 from autograder.exercise import Exercise
 from autograder.library import Library, UserError
 
-# What is too plain to be recognised as a solution's. One statement on its own is compared with its
-# names, and must compute something (`return X @ X.T`, not `return x`); a line out of a longer
-# solution, or an expression inside another statement, must compute more before it tells anything.
+# What is too plain to be recognised as a solution's. A statement is compared with its names, and must
+# compute something (`return X @ X.T`, not `return x`); that it calls other exercises is no sign, since
+# provided cells do so too. An expression inside another statement must compute more to be telling.
 _STATEMENT_OPERATIONS = 2
-_LINE_OPERATIONS = 3
+_EXPRESSION_OPERATIONS = 3
 _SHORTEST_ANSWER = 30
 
 MISTAKE, SOLUTION, CASE = "a known mistake of", "a solution of", "a hidden case of"
@@ -122,7 +122,8 @@ def _functions(exercise: Exercise) -> dict[str, list[Callable[..., Any]]]:
 class Secrets:
     """The fingerprints of what must not be released, ready to be looked up."""
 
-    def __init__(self, secret: Iterable[Body]):
+    def __init__(self, secret: Sequence[Body]):
+        self._exercises = {body.exercise for body in secret}
         #: whole bodies of two statements or more: shapes of the statements, then the fingerprint
         self._wholes: dict[tuple[tuple[str, int], ...], dict[str, Body]] = {}
         #: single statements and single expressions, by their fingerprints
@@ -133,21 +134,27 @@ class Secrets:
 
     def _add(self, body: Body) -> None:
         single = len(body.statements) == 1
-        if not single and (
-            body.kind == CASE or sum(map(operations, body.statements)) >= _STATEMENT_OPERATIONS
-        ):
+        if not single and _computes_enough(body):
             key = tuple(map(shape, body.statements))
             self._wholes.setdefault(key, {}).setdefault(folded(body.statements), body)
-        if single and body.kind != MISTAKE and _is_distinctive(body.statements[0]):
+        if single and body.kind != MISTAKE and self._tells(body.statements[0], body):
             self._lines.setdefault(verbatim(body.statements[0]), (body, True))
-        if body.kind != SOLUTION:
-            return
-        for statement in _simple_statements(body.statements):
-            value = final_value(statement)
-            if operations(statement) >= _LINE_OPERATIONS:
-                self._lines.setdefault(verbatim(statement), (body, single))
-            if value is not None and operations(value) >= _LINE_OPERATIONS:
-                self._values.setdefault(verbatim(value), (body, single))
+        if body.kind == SOLUTION:
+            for statement in _simple_statements(body.statements):
+                self._add_line(statement, body, single)
+
+    def _add_line(self, statement: ast.stmt, body: Body, single: bool) -> None:
+        value = final_value(statement)
+        if operations(statement, self._exercises) >= _STATEMENT_OPERATIONS:
+            self._lines.setdefault(verbatim(statement), (body, single))
+        if value is not None and operations(value) >= _EXPRESSION_OPERATIONS:
+            self._values.setdefault(verbatim(value), (body, single))
+
+    def _tells(self, statement: ast.stmt, body: Body) -> bool:
+        """Whether a body of this one statement is more than what anyone might write."""
+        computed = operations(statement, self._exercises)
+        enough = 1 if body.kind == CASE else _STATEMENT_OPERATIONS
+        return computed >= enough or (computed == 1 and variables(statement) > 1)
 
     def found_in(self, passage: Passage) -> list[str]:
         """What `passage` gives away: a label for each."""
@@ -180,7 +187,7 @@ class Secrets:
 
     def _expressions(self, statement: ast.stmt) -> Iterator[tuple[Body, bool] | None]:
         for node in _own_expressions(statement):
-            if operations(node) >= _LINE_OPERATIONS:
+            if operations(node) >= _EXPRESSION_OPERATIONS:
                 yield self._values.get(verbatim(node))
 
 
@@ -188,9 +195,8 @@ def _is_allowed(body: Body, passage: Passage) -> bool:
     return body.kind == MISTAKE and passage.shows_mistake
 
 
-def _is_distinctive(statement: ast.stmt) -> bool:
-    computed = operations(statement)
-    return computed >= _STATEMENT_OPERATIONS or (computed == 1 and variables(statement) > 1)
+def _computes_enough(body: Body) -> bool:
+    return body.kind == CASE or sum(map(operations, body.statements)) >= _STATEMENT_OPERATIONS
 
 
 def _simple_statements(body: Iterable[ast.stmt]) -> list[ast.stmt]:

@@ -29,6 +29,7 @@ NOTEBOOK_METADATA = {
     "language_info": {"name": "python"},
 }
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
+_NO_ALT_TEXT = re.compile(r"!\[\s*\]\([^)]*\)")
 _SLUG_LENGTH = 40
 
 
@@ -106,6 +107,10 @@ def _expand(item: Item) -> list[NotebookNode]:
 def _as_written(cell: NotebookNode, label: _Labels) -> NotebookNode:
     if cell.cell_type == "code":
         return cells.provided(cell.source, label.next(), dict(cell.metadata))
+    if _NO_ALT_TEXT.search(cell.source):
+        raise UserError(
+            f"a picture has no alt text: {_NO_ALT_TEXT.findall(cell.source)[0]}; write ![what it shows](...)"
+        )
     label.see(cell.source)
     return cells.prose(cell.source, label.next(), dict(cell.metadata))
 

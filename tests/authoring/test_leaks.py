@@ -118,6 +118,7 @@ def test_a_model_answer_and_a_rubric_are_caught(tiny: Library) -> None:
         "G = gram(X)\nprint(G.shape)",
         "A = rng.normal(size=(4, 2))\nB = rng.normal(size=(3, 2))\nshow(A @ B.T)",
         "def weights(s):\n    e = np.exp(s)\n    return e / e.sum()",
+        "W = softened(gram(X))\nshow(W)",
         "for name in names:\n    print(name, len(name))",
     ],
 )

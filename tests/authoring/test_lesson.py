@@ -138,6 +138,7 @@ def test_ids_below_one_heading_do_not_depend_on_the_other_sections(course: Cours
         ("```{code-cell}\nin_words\n```\n", "", "no cell asks for in_words"),
         ("import numpy as np\n", "", "solution of gram|solution of softened uses np"),
         ("def largest(X):", "def largest(X:", "measure-2 is not valid Python"),
+        ("Some words", "![](rows.png)", "no alt text"),
     ],
 )
 def test_a_source_that_is_wrong_is_named_and_nothing_is_written(
