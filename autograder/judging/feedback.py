@@ -19,6 +19,7 @@ from autograder.exercise import Outcome
 from autograder.judging.verdict import Evidence, ExerciseVerdict, QuestionVerdict, Verdict
 
 SHOWN_CHARACTERS = 600
+_CELL = "text-align:left; padding:2px 16px 2px 0"
 _WORDS = {
     Outcome.PASSED: "right",
     Outcome.PARTIAL: "partly right",
@@ -117,7 +118,7 @@ def _aspect_table(verdict: ExerciseVerdict) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "<tr>" + "".join(f'<td style="text-align:left">{_escape(cell)}</td>' for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f'<td style="{_CELL}">{_escape(cell)}</td>' for cell in cells) + "</tr>"
 
 
 def _escape(text: str) -> str:
