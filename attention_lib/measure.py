@@ -71,7 +71,7 @@ def peak_bytes(function: Callable[..., Any], *arguments: Any) -> int:
     finally:
         if not already_tracing:
             tracemalloc.stop()
-    return max(0, peak - before)
+    return peak - before
 
 
 def array_bytes(*arrays: np.ndarray) -> int:

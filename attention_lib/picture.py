@@ -125,9 +125,11 @@ def ticks(axes: Axes, axis: str, labels: Sequence[Any], inches: float) -> None:
     room = inches / max(1, len(texts))
     if axis == "x":
         texts = [_broken(text, int(room / _CHARACTER) - 1) for text in texts]
-    longest = max((len(line) for text in texts for line in text.split("\n")), default=0) + 1.4
-    slanted = axis == "x" and longest > 3 and longest * _CHARACTER > room
-    needed = longest * _CHARACTER if axis == "x" and not slanted else _LINE
+    longest = max((len(line) for text in texts for line in text.split("\n")), default=0)
+    width = (longest + 1.4) * _CHARACTER
+    # Three characters, most often a number, are easier left out than read aslant.
+    slanted = axis == "x" and longest > 3 and width > room
+    needed = width if axis == "x" and not slanted else _LINE
     step = max(1, math.ceil(needed / room - 0.1))
     style = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
     (axes.set_xticks if axis == "x" else axes.set_yticks)(range(0, len(texts), step), texts[::step], **style)

@@ -118,6 +118,11 @@ def test_the_stub_is_not_written_yet(cell):
     assert failing("double").startswith("double is not written yet: replace `raise NotImplementedError()`")
 
 
+def test_a_case_that_the_student_left_out_on_purpose_is_no_stub(cell):
+    cell("def double(x): raise NotImplementedError('no negative numbers')")
+    assert "it raises NotImplementedError: no negative numbers" in failing("double")
+
+
 def test_a_stub_that_the_function_calls_is_named(cell):
     cell("def helper(x): raise NotImplementedError()\ndef double(x): return helper(x)")
     assert failing("double").startswith("double calls helper, which is not written yet")
@@ -166,6 +171,13 @@ def test_a_reused_buffer_is_judged_as_it_was_returned(cell, capsys):
     cell("kept = np.zeros(2)\ndef double(x):\n    kept[...] = 2 * x\n    return kept")
     check("double")
     assert "right on both" in capsys.readouterr().out
+
+
+def test_a_mistake_in_a_reused_buffer_is_recognised(cell):
+    cell("kept = np.zeros(2)\ndef double(x):\n    kept[...] = x / 2\n    return kept")
+    text = failing("double")
+    assert HALVED in text
+    assert "yours    [0.5, 1. ]" in text
 
 
 def test_an_exception_that_is_asked_for_is_right(cell, capsys):

@@ -189,6 +189,7 @@ def test_an_array_subclass_comes_back_as_a_plain_array():
 def test_whole_numbers_are_compared_exactly_however_large():
     assert different(2**30, 2**30 + 100).kind == "value"
     assert different(np.array([10**9]), [10**9 + 1]).where == (0,)
+    assert different(2**30, 2.0**30 + 100).kind == "value"
     assert compare(2**30, float(2**30), DOUBLE) is None
 
 

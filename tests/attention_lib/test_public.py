@@ -36,6 +36,11 @@ def test_every_value_comes_back_from_json_as_it_was(value):
     assert same_data(value, through_json(value))
 
 
+def test_a_transposed_array_comes_back_transposed():
+    transposed = np.arange(6.0).reshape(2, 3).T
+    np.testing.assert_array_equal(through_json(transposed), transposed)
+
+
 def test_what_is_written_is_what_the_format_says():
     assert encode(np.array([[1.5, np.nan]], dtype=np.float32)) == {
         "dtype": "float32",
