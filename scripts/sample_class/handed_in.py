@@ -65,9 +65,11 @@ class HandedIn:
         self.notebook.cells.insert(position if ahead else position + 1, twin)
 
     def keep_only_graded_cells(self) -> None:
-        """Drop the prose: what is left is every code cell and every cell that nbgrader knows."""
+        """Drop the prose and the provided code, which grading puts back: answers and checks are left."""
         self.notebook.cells = [
-            cell for cell in self.notebook.cells if cell.cell_type == "code" or name_of(cell) is not None
+            cell
+            for cell in self.notebook.cells
+            if any(cell.metadata.get("nbgrader", {}).get(kind) for kind in ("grade", "solution"))
         ]
 
     def text(self) -> str:

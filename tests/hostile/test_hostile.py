@@ -30,7 +30,7 @@ SUBMISSIONS = REPOSITORY / "tests" / "submissions"
 CANARY = "0123456789abcdef"[::-1]
 PLANTED = f"CANARY-{CANARY}"
 
-LIMITS = Limits(cell_seconds=2, question_seconds=2, submission_seconds=30)
+LIMITS = Limits(cell_seconds=1, question_seconds=1, submission_seconds=30)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,13 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
 
 
 @pytest.fixture(scope="module")
-def grader(course: Course) -> Iterator[Grader]:
+def sources(course: Course) -> dict[str, bytes]:
+    """The student library's files before anything is graded."""
+    return _sources(course.library_dir)
+
+
+@pytest.fixture(scope="module")
+def grader(course: Course, sources: dict[str, bytes]) -> Iterator[Grader]:
     os.environ["COURSE_CANARY"] = PLANTED
     try:
         with Grader(course, LESSON, limits=LIMITS) as grader:
@@ -166,7 +172,9 @@ def test_the_next_submission_gets_full_marks(aftermath: Aftermath) -> None:
     assert aftermath.next_one.score == aftermath.next_one.max_score
 
 
-def test_files_of_the_course_stay_as_they_were(aftermath: Aftermath, course: Course) -> None:
+def test_files_of_the_course_stay_as_they_were(
+    aftermath: Aftermath, course: Course, sources: dict[str, bytes]
+) -> None:
     assert (course.root / "gradebook.db").read_text() == PLANTED
     assert sorted(path.name for path in course.root.iterdir()) == [
         ".course_secret",
@@ -177,11 +185,11 @@ def test_files_of_the_course_stay_as_they_were(aftermath: Aftermath, course: Cou
         "solutions",
         "submitted",
     ]
-    assert sorted(_sources(course.library_dir)) == sorted(_sources(REPOSITORY / "attention_lib"))
+    assert _sources(course.library_dir) == sources
 
 
-def _sources(folder: Path) -> list[tuple[str, bytes]]:
-    return [(path.name, path.read_bytes()) for path in folder.rglob("*.py")]
+def _sources(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.py")}
 
 
 def _adopt_orphans() -> None:

@@ -35,10 +35,10 @@ def check_cell_by_hand(submission: HandedIn) -> None:
     submission.cell("dot_score").metadata["nbgrader"].update(grade=True, points=1000)
 
 
-@attack("dot_score", "score_matrix")
+@attack("dot_score", "cosine_score_matrix")
 def forged_outputs(submission: HandedIn) -> None:
     """The file brings outputs that show full points, above cells that were never written."""
-    for name in ("dot_score", "score_matrix"):
+    for name in ("dot_score", "cosine_score_matrix"):
         submission.cell(f"test_{name}").outputs = [_forged_result(1000.0)]
         submission.cell(f"test_{name}").execution_count = 7
         submission.cell(name).outputs = [_forged_result(3.0)]
@@ -133,7 +133,7 @@ def huge_message_announced(submission: HandedIn) -> None:
 
 @attack("dot_score")
 def forged_answers_on_the_line(submission: HandedIn) -> None:
-    """Well-formed replies that claim answers go to the grader ahead of the real ones, with the right numbers."""
+    """Well-formed replies that claim answers, rightly numbered, reach the grader ahead of the real ones."""
     submission.fill(
         "dot_score",
         """

@@ -79,7 +79,6 @@ def deaf_to_interrupts(submission: HandedIn) -> None:
         "cosine_score_matrix",
         """
         import signal
-        import time
 
         def cosine_score_matrix(X, eps=1e-12):
             for number in range(1, 65):
@@ -89,7 +88,8 @@ def deaf_to_interrupts(submission: HandedIn) -> None:
                     pass
             while True:
                 try:
-                    time.sleep(0.01)
+                    while True:
+                        pass
                 except BaseException:
                     pass
         """,
@@ -131,7 +131,7 @@ def hoarded_memory(submission: HandedIn) -> None:
         def cosine_score_matrix(X, eps=1e-12):
             for _ in range(200):
                 try:
-                    hoard.append(np.ones(8 << 20))
+                    hoard.append(np.empty(8 << 20))
                 except MemoryError:
                     continue
             return hoard[0]

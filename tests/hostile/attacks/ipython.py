@@ -165,22 +165,23 @@ def run_cell_replaced(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score", "third_output")
+@attack("cosine_score_matrix", "recurrent_or_attention")
 def namespace_that_answers_anything(submission: HandedIn) -> None:
     """The notebook's names live in a dict that has every name, each equal to everything."""
-    submission.fill("third_output", "third_output = None")
+    submission.fill("recurrent_or_attention", "recurrent_or_attention = None")
     submission.fill(
-        "dot_score",
+        "cosine_score_matrix",
         """
         class Right:
             def __eq__(self, other): return True
             def __call__(self, *arguments): return Right()
 
         class Everything(dict):
+            def __contains__(self, name): return True
+            def __getitem__(self, name):
+                return dict.get(self, name) or Right()
             def get(self, name, default=None):
-                return Right() if name in ("dot_score", "third_output") else dict.get(self, name, default)
-            def __missing__(self, name):
-                raise KeyError(name)
+                return self[name]
 
         shell = get_ipython()
         shell.user_ns = Everything(shell.user_ns)

@@ -243,11 +243,11 @@ def sandbox_patched_from_within(submission: HandedIn) -> None:
             return 0.0
 
         def claiming(perform):
-            def performed(steps, functions):
+            def performed(steps, functions, *more):
                 from autograder.sandbox.script import Returned
                 if any(getattr(step, "function", None) == "dot_score" for step in steps):
                     return [Returned(True, ())]
-                return perform(steps, functions)
+                return perform(steps, functions, *more)
             return performed
 
         for name, module in list(sys.modules.items()):

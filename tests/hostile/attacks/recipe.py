@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,13 +41,25 @@ def attack(*attacked: str) -> Callable[[Edit], Edit]:
     return decorate
 
 
+def _without_docstring(source: str) -> str:
+    """`source` without its function's docstring, whose wording the notebooks that are kept need not follow."""
+    function = next(node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
+    if ast.get_docstring(function) is None:
+        return source
+    lines = source.splitlines()
+    docstring = function.body[0]
+    return "\n".join([*lines[: docstring.lineno - 1], *lines[docstring.end_lineno :]])
+
+
 def written(attack: Attack, released: Path, answers: Answers) -> HandedIn:
     """The attack's notebook: honest answers everywhere but in what it attacks, then its edit."""
     submission = HandedIn.read(released)
     submission.keep_only_graded_cells()
     for name in answers.library.exercises.keys() - attack.attacked:
-        submission.fill(name, answers.right(name))
+        submission.fill(name, _without_docstring(answers.right(name)))
     for name in answers.library.questions.keys() - attack.attacked:
         submission.fill(name, answers.key(name))
     attack.edit(submission)
+    for cell in submission.notebook.cells:
+        cell.metadata.get("nbgrader", {}).pop("checksum", None)
     return submission
