@@ -6,7 +6,6 @@ left out. The trusted side checks all of it again (`outputs`).
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import builtins
 import getpass
@@ -14,6 +13,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+from IPython.core.async_helpers import get_asyncio_loop
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.error import StdinNotImplementedError
@@ -248,6 +248,8 @@ _WARM_UP = (
     "import matplotlib.pyplot as plt\nplt.imshow([[1.0, 2.0]]); plt.colorbar(); plt.title('$x_i$')",
     "import asyncio\nawait asyncio.sleep(0)",
     "def broken(): return 1 / 0\nbroken()",
+    "open('/nonexistent')",
+    "import warnings; warnings.warn('once')",
 )
 
 
@@ -260,8 +262,7 @@ def warm_up(shell: Shell) -> None:
     RECORDER.start(0)
     shell.reset(new_session=True)
     shell.execution_count = 1
-    asyncio.get_event_loop_policy().get_event_loop().close()
-    asyncio.set_event_loop_policy(None)  # a child makes its own loop: this one's descriptors are closed there
+    get_asyncio_loop().close()  # a child makes its own: this one's descriptors are closed there
 
 
 def drop_figures() -> None:

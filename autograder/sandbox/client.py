@@ -183,10 +183,14 @@ class Sandbox:
         private = self._scratch / "children" / str(self._made)
         private.mkdir()
         ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._control, [json.dumps({"fork": str(private)}).encode()], [theirs.fileno()])
         try:
+            with theirs:
+                wanted = json.dumps({"fork": str(private)}).encode()
+                socket.send_fds(self._control, [wanted], [theirs.fileno()])
             pid = int(self._hear(_READY_SECONDS)["pid"])
+        except OSError as error:
+            ours.close()
+            raise NoSandbox(f"the process that starts the sandboxes is gone: {error}") from None
         except BaseException:
             ours.close()
             raise
@@ -198,8 +202,11 @@ class Sandbox:
     def reaped(self, child: Child) -> int:
         """How `child`, which has ended, ended: a status as `os.waitpid` gives it."""
         self._children.discard(child)
-        self._control.sendall(json.dumps({"reap": child.pid}).encode())
-        return int(self._hear(_READY_SECONDS)["status"])
+        try:
+            self._control.sendall(json.dumps({"reap": child.pid}).encode())
+            return int(self._hear(_READY_SECONDS)["status"])
+        except (OSError, NoSandbox):  # the zygote is gone, and its children with it
+            return int(signal.SIGKILL)
 
     def __exit__(
         self,
@@ -311,7 +318,7 @@ class Child:
 
     def _interrupted(self, reason: str, most: int) -> ChildTimedOut:
         """Interrupt the child; kill it when that does not help within the grace."""
-        signal.pidfd_send_signal(self._process, signal.SIGINT)
+        self._signal(signal.SIGINT)
         try:
             word, content = self._reply(Clock(self.pid, math.inf, time.monotonic() + _GRACE_SECONDS), most)
             shown = self._cell_run(content).outputs if word == "ran" else []
@@ -391,12 +398,16 @@ class Child:
         self._end(None)
         return ChildDied(self._over or "the process ended")
 
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._process, number)
+
     def _end(self, reason: str | None) -> None:
         """Kill, wait until it is gone, clear up. Without a `reason`, the way it ended tells."""
         self._channel.close()
         is_over(self._process, 0.2 if reason is None else 0)  # let one that is ending end by itself
         with contextlib.suppress(ProcessLookupError):  # it ended, and was reaped, by itself
-            signal.pidfd_send_signal(self._process, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
         is_over(self._process, _READY_SECONDS)
         os.close(self._process)
         self._over = reason or "the process ended"

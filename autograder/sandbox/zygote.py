@@ -59,10 +59,7 @@ class Zygote:
 
 def main() -> None:
     """Read the order, get ready, serve."""
-    stated = json.loads(sys.argv[1])
-    order = Order(
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in stated.items()}
-    )
+    order = Order(**json.loads(sys.argv[1]))
     control = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     layers = isolation.probe(order.namespaces)
