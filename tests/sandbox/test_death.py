@@ -65,7 +65,10 @@ def test_an_endless_loop_in_a_function_that_is_asked_is_interrupted(child: Child
 
 
 def test_code_that_ignores_the_interrupt_is_killed(child: Child) -> None:
-    source = "while True:\n    try:\n        while True: len([])\n    except BaseException: pass"
+    source = (
+        "def work(): return sum(range(100_000))\n"
+        "while True:\n    try:\n        while True: work()\n    except BaseException: pass"
+    )
     with pytest.raises(ChildTimedOut) as caught:
         child.run_cell(source)
     assert not caught.value.alive
