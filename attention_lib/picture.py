@@ -39,15 +39,21 @@ class Picture(Figure):
 
     def to_html(self) -> str:
         """The picture as an HTML image with its alt text."""
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
-        data = base64.b64encode(buffer.getvalue()).decode("ascii")
-        return f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{data}">'
+        return self._html_of(self._png())
 
     def show(self) -> None:
         """Show the picture under the running cell. Does nothing outside a notebook."""
-        if notebook.show_html(self.to_html(), f"[picture: {self.alt}]"):
+        png = self._png()
+        if notebook.show_html(self._html_of(png), f"[picture: {self.alt}]", png):
             self._shown_in = notebook.cell_number()
+
+    def _png(self) -> str:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
+        return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+    def _html_of(self, png: str) -> str:
+        return f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{png}">'
 
     def _ipython_display_(self) -> None:
         # A drawing function has shown the picture already; the cell's last value would show it twice.
