@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -174,4 +175,5 @@ if __name__ == "__main__":
     # nbgrader starts alembic by its name
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")  # nbgrader's and SQLAlchemy's own
     main()

@@ -174,7 +174,10 @@ def not_summed(work: HandedIn, answers: Answers) -> None:
 
 
 @recipe(
-    "Elif Yılmaz", "removes the length too early", mistakes={"dot_score": "cosine"}, student="elif.yilmaz"
+    "Elif Yılmaz",
+    "removes the length too early",
+    mistakes={"dot_score": "cosine"},
+    student="elif.yilmaz",
 )
 def cosine_too_early(work: HandedIn, answers: Answers) -> None:
     all_right(work, answers, text=texts.MISTAKEN)
@@ -195,23 +198,33 @@ def features_compared(work: HandedIn, answers: Answers) -> None:
 @recipe(
     "Lucas da Silva",
     "divides by the sum, without exp; the rest builds on it and is carried forward",
-    mistakes={"normalize_scores": "divides_by_the_sum"},
+    mistakes={"normalize_scores": "divides_by_the_sum", "cosine_score_matrix": "nan_for_a_zero_vector"},
     carried="causal_weights first_approach_output",
 )
 def divides_by_the_sum(work: HandedIn, answers: Answers) -> None:
     all_right(work, answers, style=("row_by_row",))
-    but(work, answers, normalize_scores="divides_by_the_sum")
+    but(
+        work,
+        answers,
+        normalize_scores="divides_by_the_sum",
+        cosine_score_matrix="nan_for_a_zero_vector",
+    )
 
 
 @recipe(
     "Fatima Al-Sayed",
-    "masks after the softmax; the output is carried forward",
-    mistakes={"causal_weights": "zeroed_after_softmax"},
+    "masks after the softmax; the output is carried forward; NaN for a zero vector",
+    mistakes={"causal_weights": "zeroed_after_softmax", "cosine_score_matrix": "nan_for_a_zero_vector"},
     carried="first_approach_output",
 )
 def masks_after_the_softmax(work: HandedIn, answers: Answers) -> None:
     all_right(work, answers, text=texts.GERMAN_HABITS)
-    but(work, answers, causal_weights="zeroed_after_softmax")
+    but(
+        work,
+        answers,
+        causal_weights="zeroed_after_softmax",
+        cosine_score_matrix="nan_for_a_zero_vector",
+    )
 
 
 @recipe(
@@ -357,9 +370,15 @@ def deleted_checks(work: HandedIn, answers: Answers) -> None:
         work.drop(f"test_{name}")
 
 
-@recipe("Ravi Patel", "copied cells, metadata and all, to keep an older attempt below")
+@recipe(
+    "Ravi Patel",
+    "copied cells, metadata and all, to keep an older attempt below; masks after the softmax",
+    mistakes={"causal_weights": "zeroed_after_softmax"},
+    carried="first_approach_output",
+)
 def duplicated_cells(work: HandedIn, answers: Answers) -> None:
     all_right(work, answers)
+    but(work, answers, causal_weights="zeroed_after_softmax")
     work.duplicate("score_matrix", "# older attempt\n# def score_matrix(X):\n#     return X.T @ X")
     work.duplicate("test_score_matrix")
     work.duplicate("third_output", "# third_output = [0.5, 0.5]")

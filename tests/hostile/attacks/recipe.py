@@ -42,7 +42,7 @@ def attack(*attacked: str) -> Callable[[Edit], Edit]:
 
 
 def _without_docstring(source: str) -> str:
-    """`source` without its function's docstring, whose wording the notebooks that are kept need not follow."""
+    """`source` without its docstring, whose wording the notebooks that are kept need not follow."""
     function = next(node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
     if ast.get_docstring(function) is None:
         return source
