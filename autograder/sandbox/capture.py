@@ -100,7 +100,9 @@ class Recorder:
         self.start(self._limit)
 
     def error(self, name: str, message: str, lines: list[str]) -> None:
-        """An exception; never dropped, its traceback cut in the middle when it is very long."""
+        """An exception, kept when the rest is cut; a very long traceback loses its middle."""
+        if len(self.outputs) > MAX_OUTPUTS + 20:
+            return
         text = "\n".join(lines)
         if len(text) > _TRACEBACK_CHARACTERS:
             half = _TRACEBACK_CHARACTERS // 2

@@ -4,7 +4,7 @@ Trusted with nothing. Whatever it says is judged on the other side as if the stu
 since the student's code can do all that this module can.
 
 A request is (number, word, content), a reply (number, word, content): "run" source → "ran" (outputs,
-error), "ask" steps → "events", "look" name → "value"; "interrupted" in place of an answer.
+error), "ask" steps → "events", "look" name → "events"; "interrupted" in place of an answer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from autograder.sandbox import wire
 from autograder.sandbox.capture import RECORDER, Shell, Stream, drop_figures
 from autograder.sandbox.isolation import Layer, Walls, isolate
-from autograder.sandbox.script import Undefined, perform
+from autograder.sandbox.script import Returned, Undefined, perform
 
 SOCKET = 3
 
@@ -132,4 +132,4 @@ def _ask(shell: Shell, steps: list[Any], caps: Caps) -> Reply:
 def _look(shell: Shell, name: str, caps: Caps) -> Reply:
     if name not in shell.user_ns:
         return "events", [Undefined(name)]
-    return "value", wire.freeze(shell.user_ns[name], caps.answer_bytes)
+    return "events", [Returned(wire.freeze(shell.user_ns[name], caps.answer_bytes))]

@@ -7,6 +7,8 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 _LONGEST_WAIT = 0.25
 
@@ -24,9 +26,17 @@ class OutOfTime(Exception):
 
 
 class Clock:
-    """CPU time of a child since a request began, and wall time behind it."""
+    """CPU time of a child since a request began, and wall time behind it; `watch` is called a few
+    times a second meanwhile."""
 
-    def __init__(self, pid: int, seconds: float, deadline: float | None = None) -> None:
+    def __init__(
+        self,
+        pid: int,
+        seconds: float,
+        deadline: float | None = None,
+        watch: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.watch = watch
         self.pid = pid
         self.seconds = seconds
         self.start = cpu_seconds(pid)
@@ -41,6 +51,7 @@ class Clock:
             left = min(self._cpu_left(), self._wall_left(), _LONGEST_WAIT)
             if poll.poll(max(left * 1000, 1)):
                 return
+            self.watch()
 
     def _cpu_left(self) -> float:
         left = self.seconds - (cpu_seconds(self.pid) - self.start)
@@ -53,6 +64,29 @@ class Clock:
         if left <= 0:
             raise OutOfTime(f"waited longer than {self.wall:g} s for something that did not come")
         return left
+
+
+def threads_of(pid: int) -> int:
+    """How many threads process `pid` has; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[17])
+    except OSError:
+        return 0
+
+
+def is_fuller(folder: Path, limit: int, most_files: int = 4096) -> bool:
+    """Whether the files beneath `folder` take more than `limit` bytes, or are more than `most_files`."""
+    size = files = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            files += 1
+            try:
+                size += os.lstat(os.path.join(where, name)).st_blocks * 512
+            except OSError:
+                continue
+            if size > limit or files > most_files:
+                return True
+    return False
 
 
 def is_over(process: int, seconds: float) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,6 +200,49 @@ def test_a_child_that_stops_reading_does_not_stop_the_grader(child: Child) -> No
     )
     with pytest.raises((ChildDied, ChildTimedOut)):
         child.ask([Let("x", np.zeros(100_000)), *one_call("f", [1])])
+
+
+def test_a_full_folder_or_a_crowd_of_threads_ends_the_child(sandbox: Sandbox, child: Child) -> None:
+    fill = "for n in range(1000):\n    with open(f'{n}', 'wb') as f: f.write(bytes(1 << 24))\n"
+    if "process-namespace" in sandbox.layers:
+        assert child.run_cell(fill).error == "OSError"  # the folder is a file system of limited size
+    else:
+        with pytest.raises(ChildDied, match="filled its folder"):
+            child.run_cell(f"{fill}import time; time.sleep(1)")
+    crowd = (
+        "import threading, time\nthreading.stack_size(1 << 16)\n"
+        "for _ in range(700): threading.Thread(target=time.sleep, args=(9,)).start()\ntime.sleep(1)"
+    )
+    with sandbox.child() as crowded:
+        try:
+            ended = crowded.run_cell(crowd).error or "not at all"
+        except ChildDied as died:
+            ended = died.reason
+    assert "more threads" in ended or ended == "RuntimeError"  # where the kernel's own limit holds
+
+
+def test_nothing_is_left_when_the_grader_is_killed() -> None:
+    source = (
+        "from autograder.sandbox.client import Sandbox\n"
+        "with Sandbox() as sandbox:\n    child = sandbox.child()\n"
+        "    print(sandbox._scratch, flush=True)\n    child.run_cell('while True: pass')"
+    )
+    with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True) as grader:
+        assert grader.stdout is not None
+        scratch = Path(grader.stdout.readline().strip())
+        assert processes_of(scratch) != []
+        grader.kill()
+    for _ in range(200):
+        if not processes_of(scratch) and not scratch.exists():
+            break
+        time.sleep(0.02)
+    assert processes_of(scratch) == []
+    assert not scratch.exists()
+
+
+def test_a_cell_beyond_every_cap_is_refused(child: Child) -> None:
+    with pytest.raises(ChildDied, match="64 MiB"):
+        child.run_cell("#" * (65 << 20))
 
 
 def test_nothing_is_left_of_a_sandbox() -> None:

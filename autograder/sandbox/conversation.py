@@ -1,0 +1,297 @@
+"""One student's process as seen from outside. Trusted side: believes nothing that comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Protocol, Self
+
+from autograder.sandbox import outputs, wire
+from autograder.sandbox.clock import (
+    Clock,
+    OutOfTime,
+    cpu_seconds,
+    how_it_ended,
+    is_fuller,
+    is_over,
+    threads_of,
+)
+from autograder.sandbox.isolation import FOLDER_BYTES, PROCESSES, THREADS, Layer
+from autograder.sandbox.script import Call, Event, Look, Raised, Returned, Step, Undefined
+
+READY_SECONDS = 30.0
+_GRACE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may use. Seconds are CPU time of the student's process; wall time may be
+    twice that and 5 s."""
+
+    cell_seconds: float = 30
+    question_seconds: float = 10
+    submission_seconds: float = 300
+    memory_bytes: int = 2 << 30
+    answer_bytes: int = 64 << 20
+    output_bytes: int = 1_000_000
+
+
+class ChildDied(Exception):
+    """The student's process is gone, or was killed since it broke the protocol."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ChildTimedOut(Exception):
+    """The time limit. `alive`: the interrupt worked and the child can go on; `outputs`: what the cell
+    had shown by then."""
+
+    def __init__(self, reason: str, alive: bool, outputs: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.alive = alive
+        self.outputs = list(outputs)
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """What a cell left: its outputs as nbformat v4 has them, and the name of the exception that ended it."""
+
+    outputs: list[dict[str, Any]]
+    error: str | None
+
+
+class Home(Protocol):
+    """What a child needs of the sandbox that started it."""
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def layers(self) -> tuple[str, ...]: ...
+
+    def reaped(self, child: Child) -> int:
+        """How `child`, which has ended, ended."""
+
+
+class Child:
+    """A student's process, as seen from outside: a socket, a process id, and limits."""
+
+    def __init__(self, home: Home, channel: socket.socket, pid: int, private: Path) -> None:
+        self.pid = pid
+        self._home = home
+        self._limits = home.limits
+        self._channel = channel
+        self._private = private
+        self._number = 0
+        self._process = os.pidfd_open(pid)
+        self._over: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        self.kill()
+
+    def ready(self) -> list[Layer]:
+        """Wait until the walls are up; which ones. Raises ChildDied when that does not come."""
+        try:
+            _, layers = self._reply(Clock(self.pid, READY_SECONDS), 1 << 16)
+            return [Layer(**layer) for layer in layers]
+        except (OutOfTime, TypeError) as error:
+            self._end(str(error))
+            raise ChildDied(str(error)) from None
+
+    def run_cell(self, source: str) -> CellRun:
+        """Run a cell as a notebook does. Raises ChildTimedOut, ChildDied."""
+        most = 4 * self._limits.output_bytes + (1 << 20)
+        content = self._request("run", source, "ran", self._limits.cell_seconds, most)
+        return self._cell_run(content)
+
+    def ask(self, steps: Sequence[Step]) -> list[Event]:
+        """Put a script to the student's functions. Raises ChildTimedOut, ChildDied."""
+        answer = self._request("ask", list(steps), "events", self._limits.question_seconds, self._most())
+        return self._events(answer, steps)
+
+    def look(self, name: str) -> Any:
+        """The value of a variable, or Undefined. Raises ChildTimedOut, ChildDied."""
+        answer = self._request("look", name, "events", self._limits.question_seconds, self._most())
+        match self._events(answer, [Look(name)]):
+            case [Returned(value)]:
+                return value
+            case [Undefined()]:
+                return Undefined(name)
+        self._broken("no value")
+
+    def kill(self) -> None:
+        """End the process and everything that it could have started. Nothing of it is left."""
+        if self._over is None:
+            self._end("it was ended")
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time that the process has used."""
+        return cpu_seconds(self.pid)
+
+    def _most(self) -> int:
+        return max(self._limits.answer_bytes, 4 * self._limits.output_bytes) + (2 << 20)
+
+    def _request(self, word: str, content: Any, expected: str, seconds: float, most: int) -> Any:
+        said, answer = self._exchange(word, content, seconds, most)
+        if said != expected:
+            self._broken(f"a {said!r} in place of {expected!r}")
+        return answer
+
+    def _exchange(self, word: str, content: Any, seconds: float, most: int) -> tuple[str, Any]:
+        """Send a request and wait for its reply within `seconds` of CPU time."""
+        if self._over is not None:
+            raise ChildDied(self._over)
+        self._number += 1
+        try:
+            request = wire.frame(wire.encode((self._number, word, content)))
+        except wire.WireError as error:
+            raise ChildDied(f"a cell or question that {error}") from None
+        clock = Clock(self.pid, seconds, watch=self._watch)
+        try:
+            self._send(request, clock)
+            return self._reply(clock, most)
+        except OutOfTime as limit:
+            raise self._interrupted(str(limit), most) from None
+
+    def _watch(self) -> None:
+        """End a child that takes what no limit of the kernel's covers here."""
+        if threads_of(self.pid) > 2 * THREADS:
+            self._end("the process started more threads than a notebook can need, and was ended")
+        elif PROCESSES not in self._home.layers and is_fuller(self._private, FOLDER_BYTES):
+            self._end("the process filled its folder, and was ended")
+        else:
+            return
+        raise ChildDied(self._over or "the process was ended")
+
+    def _interrupted(self, reason: str, most: int) -> ChildTimedOut:
+        """Interrupt the child; kill it when that does not help within the grace."""
+        self._signal(signal.SIGINT)
+        try:
+            word, content = self._reply(Clock(self.pid, math.inf, time.monotonic() + _GRACE_SECONDS), most)
+            shown = self._cell_run(content).outputs if word == "ran" else []
+        except (OutOfTime, ChildDied):
+            if self._over is None:
+                self._end(reason)
+            return ChildTimedOut(reason, alive=False)
+        return ChildTimedOut(reason, alive=True, outputs=shown)
+
+    def _send(self, data: bytes, clock: Clock) -> None:
+        left = memoryview(data)
+        while left:
+            clock.wait_for(self._channel, writing=True)
+            try:
+                left = left[self._channel.send(left[: 1 << 16], socket.MSG_DONTWAIT) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise self._died() from None
+
+    def _reply(self, clock: Clock, most: int) -> tuple[str, Any]:
+        """The reply to the current request: its word and content."""
+        (size,) = wire.FRAME_HEADER.unpack(self._receive(wire.FRAME_HEADER.size, clock))
+        if size > most:
+            self._broken(f"{size} bytes in one message, more than the {most} allowed")
+        body = self._receive(size, clock)
+        try:
+            message = wire.decode(body, most)
+        except wire.WireError as error:
+            self._broken(str(error))
+        match message:
+            case (int(number), str(word), content) if number == self._number:
+                return word, content
+        self._broken("no reply to the question that was put")
+
+    def _receive(self, size: int, clock: Clock) -> bytes:
+        received = bytearray()
+        while len(received) < size:
+            clock.wait_for(self._channel)
+            try:
+                part = self._channel.recv(min(size - len(received), 1 << 20), socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                continue
+            except OSError:
+                part = b""
+            if not part:
+                raise self._died()
+            received += part
+        return bytes(received)
+
+    def _cell_run(self, content: Any) -> CellRun:
+        match content:
+            case (shown, None | str() as error):
+                try:
+                    return CellRun(outputs.clean(shown), outputs.clean_text(error) if error else None)
+                except outputs.BadOutput as bad:
+                    self._broken(str(bad))
+        self._broken("no outputs")
+
+    def _events(self, answer: Any, steps: Sequence[Step]) -> list[Event]:
+        asked = sum(isinstance(step, Call | Look) for step in steps)
+        if not isinstance(answer, list) or not 0 < len(answer) <= max(asked, 1):
+            self._broken("not as many events as were asked for")
+        events = [_clean_event(event) for event in answer]
+        complete = len(events) == asked or isinstance(events[-1], Raised | Undefined)
+        if None in events or not complete:
+            self._broken("events that do not follow from the script")
+        return [event for event in events if event is not None]
+
+    def _broken(self, how: str) -> NoReturn:
+        """Kill a child that does not keep to the protocol."""
+        self._end(f"the process sent what is no reply ({outputs.clean_text(how)[:200]}) and was ended")
+        raise ChildDied(self._over or how)
+
+    def _died(self) -> ChildDied:
+        """The child closed its end: find out why."""
+        self._end(None)
+        return ChildDied(self._over or "the process ended")
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._process, number)
+
+    def _end(self, reason: str | None) -> None:
+        """Kill, wait until it is gone, clear up. Without a `reason`, the way it ended tells."""
+        self._channel.close()
+        is_over(self._process, 0.2 if reason is None else 0)  # let one that is ending end by itself
+        with contextlib.suppress(ProcessLookupError):  # it ended, and was reaped, by itself
+            self._signal(signal.SIGKILL)
+        is_over(self._process, READY_SECONDS)
+        os.close(self._process)
+        self._over = reason or "the process ended"
+        status = self._home.reaped(self)
+        shutil.rmtree(self._private, ignore_errors=True)
+        if reason is None:
+            self._over = how_it_ended(status)
+
+
+def _clean_event(event: Any) -> Event | None:
+    """An event with its texts made fit to show; None for what is no event."""
+    match event:
+        case Returned():
+            return event
+        case Raised(name, message, arguments):
+            return Raised(outputs.clean_text(name)[:200], outputs.clean_text(message)[:5000], arguments)
+        case Undefined(function, found):
+            return Undefined(function, None if found is None else outputs.clean_text(found)[:200])
+    return None
