@@ -334,9 +334,9 @@ def scores_in_the_hundreds(rng):
 def normalize_scores(scores):
     """Turn one token's scores into weights: softmax.
 
-        α_j = exp(scores[j]) / Σ_k exp(scores[k])
+        α_j = exp(scores[j]) / Σ_j' exp(scores[j'])
 
-    scores : (m,), any signs, small enough for np.exp (below 700)
+    scores : (m,), any signs, below 700, where np.exp is still finite
     Returns α : (m,), all positive, sum 1.
     """
     votes = np.exp(scores)
@@ -485,10 +485,11 @@ def scores_up_to_300(rng):
 def causal_weights(S):
     """Each token's scores, of itself and what came before it, as weights.
 
-        A[i, j] = exp(S[i, j]) / Σ_{k ≤ i} exp(S[i, k])   for j ≤ i
-        A[i, j] = 0                                       for j > i
+        A[i, j] = exp(S[i, j]) / Σ_{j' ≤ i} exp(S[i, j'])   for j ≤ i
+        A[i, j] = 0                                         for j > i
 
-    S : (n, n), S[i, j] is the score of token j in the eyes of token i; below 700, not always symmetric
+    S : (n, n), S[i, j] is the score that token i gives token j, below 700. Do not count on S being
+        symmetric: from lesson 2 on it is not.
     Returns A : (n, n), lower triangular, every row adds up to 1.
     """
     votes = np.tril(np.exp(S))
@@ -948,8 +949,8 @@ third_output = question(
     points=2,
     seed_item="S3.32",
     prompt=(
-        "Three inputs arrive in this order: $(1, 0)$, $(0, 1)$, $(1, 1)$. By hand, with a calculator for "
-        "$e^1$ and $e^2$: what is the **third** output, the one for $(1, 1)$? Give its two numbers, to "
+        "Three other inputs arrive in this order: $(1, 0)$, $(0, 1)$, $(1, 1)$. By hand, with a calculator "
+        "for $e^1$ and $e^2$: what is the **third** output, the one for $(1, 1)$? Give its two numbers, to "
         "three decimals."
     ),
     key=[(1 + E) / (2 + E), (1 + E) / (2 + E)],
@@ -985,21 +986,20 @@ recurrent_or_attention = question(
     ),
     options={
         "A": (
-            "Approach 1 remembers distant tokens better, since its state has seen every one of them; "
-            "approach 2 is only there to be faster."
+            "Approach 1 keeps distant tokens better, since its state has seen every one of them; "
+            "approach 2 sees them too, and is there to be faster."
         ),
         "B": (
-            "Approach 2 reaches any token from any other in one step and works on all of them in "
-            "parallel, but its time and memory grow with the square of the length; approach 1's grow in "
-            "proportion to the length, and what is far back has to survive many updates of the state."
+            "Approach 2 reaches every token in one step and in parallel, in time and memory that grow with "
+            "the square of the length; approach 1's grow with the length, and distant tokens fade."
         ),
         "C": (
             "Approach 2 needs less work on long papers, since everything happens in parallel; "
-            "approach 1 is slower because it does more arithmetic."
+            "approach 1 needs more, since every step waits for the one before it."
         ),
         "D": (
-            "Approach 2 is better on both counts: direct access to every token, at a cost that grows in "
-            "proportion to the length, as approach 1's does."
+            "Approach 2 reaches every token in one step, at a cost that grows with the length as approach "
+            "1's does; approach 1 keeps only the state, so it has no advantage left."
         ),
     },
     key="B",
@@ -1013,11 +1013,12 @@ recurrent_or_attention = question(
 longer_vectors_win = free_text(
     "longer_vectors_win",
     prompt=(
-        'Look again at the two pictures of the experiment. A colleague says: *"The dot product gives the '
-        'largest weight to the most similar word."* In four to six sentences: (a) use the formula to say '
+        'Look again at the cloud of words and at the stretched *river*. A colleague says: *"The dot product '
+        'gives the largest weight to the most similar word."* In four to six sentences: (a) use the formula to say '
         "what besides the angle decides the weight of $x_j$, and when a longer $x_j$ gets **less** "
         "weight; (b) back it up with a number that you measured; (c) cosine scores remove the length: "
-        "what happens to the weights when every score lies between -1 and 1, and what is lost?"
+        "what happens to the weights when every score lies between -1 and 1, and what can the scores no "
+        "longer say?"
     ),
     rubric=[
         (

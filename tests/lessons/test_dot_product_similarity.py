@@ -119,7 +119,7 @@ def stated(right):
             received(right, "score_matrix", bool),
             -received(right, "cosine_score_matrix", bool),
         ),
-        ("becomes {:+.2f}", received(right, "score_matrix", lambda word: word not in function_words)),
+        ("drops to {:+.2f}", received(right, "score_matrix", lambda word: word not in function_words)),
         ("the {} function words", len(function_words)),
         ("{:.2f} for *to*, {:.2f} for *cookies*", norms["to"], norms["cookies"]),
         (
