@@ -142,6 +142,13 @@ def test_no_secret_is_shown(aftermath: Aftermath, course: Course) -> None:
     assert [secret for secret in secrets if secret in shown] == []
 
 
+def test_no_wall_gave_way(aftermath: Aftermath) -> None:
+    """What the attacks print when a connection, a foreign process or a limit was theirs."""
+    shown = aftermath.shown()
+    broken = ("connected", "listening", "fetched", "attached", "parent", "loaded", "tables")
+    assert [word for word in (*(f"LOOT {word}" for word in broken), "LIFTED") if word in shown] == []
+
+
 def test_the_points_there_are_stay_as_released(aftermath: Aftermath) -> None:
     assert aftermath.graded.max_score == aftermath.next_one.max_score
     assert aftermath.graded.scores().keys() == aftermath.next_one.scores().keys()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from attacks import ATTACKS, LESSON, written
+from attacks import ATTACKS, LESSON, index, written
 from sample_class import read_answers
 from sample_class.answers import Answers
 
@@ -21,6 +21,10 @@ def answers() -> Answers:
 
 def test_every_attack_has_its_notebook_and_no_notebook_is_left_over() -> None:
     assert {path.parent.name for path in SUBMISSIONS.glob(f"*/{LESSON}.ipynb")} == set(ATTACKS)
+
+
+def test_the_index_lists_them_all() -> None:
+    assert (SUBMISSIONS / "README.md").read_text(encoding="utf-8") == index()
 
 
 def test_every_attack_says_its_idea() -> None:

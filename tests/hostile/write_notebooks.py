@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(REPOSITORY / "scripts")]
 
-from attacks import ATTACKS, LESSON, written  # noqa: E402
+from attacks import ATTACKS, LESSON, index, written  # noqa: E402
 from sample_class import read_answers  # noqa: E402
 
 SUBMISSIONS = HERE.parent / "submissions"
@@ -28,6 +28,7 @@ def main() -> None:
         path = SUBMISSIONS / attack.name / f"{LESSON}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(written(attack, RELEASED, answers).text(), encoding="utf-8")
+    (SUBMISSIONS / "README.md").write_text(index(), encoding="utf-8")
     print(f"{len(ATTACKS)} notebooks in {SUBMISSIONS}")
 
 

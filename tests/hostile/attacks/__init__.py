@@ -6,7 +6,7 @@ the course's folder is spelled `COURSE`; a test that grades puts the real one in
 """
 
 from attacks import forging, harming, ipython, patching, reading
-from attacks.recipe import ATTACKS, COURSE, LESSON, Attack, written
+from attacks.recipe import ATTACKS, COURSE, LESSON, Attack, index, written
 
 __all__ = [
     "ATTACKS",
@@ -15,6 +15,7 @@ __all__ = [
     "Attack",
     "forging",
     "harming",
+    "index",
     "ipython",
     "patching",
     "reading",

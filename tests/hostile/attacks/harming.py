@@ -148,6 +148,15 @@ def huge_broadcast(submission: HandedIn) -> None:
     )
 
 
+@attack("cosine_score_matrix")
+def answer_above_the_limit(submission: HandedIn) -> None:
+    """An answer of 72 MiB, all of it real, where 64 MiB are allowed."""
+    submission.fill(
+        "cosine_score_matrix",
+        "def cosine_score_matrix(X, eps=1e-12):\n    return np.ones((3072, 3072))",
+    )
+
+
 @attack("dot_score", "cosine_score_matrix")
 def bottomless_lists(submission: HandedIn) -> None:
     """A list that holds itself, and one that is nested ten thousand deep."""

@@ -195,7 +195,9 @@ def memory_of_others_by_system_call(submission: HandedIn) -> None:
 
         libc = ctypes.CDLL(None, use_errno=True)
         parent = os.getppid()
-        show("attach", libc.ptrace(16, parent, 0, 0)) if libc.ptrace(16, parent, 0, 0) == 0 else None
+        PTRACE_ATTACH = 16
+        if libc.ptrace(PTRACE_ATTACH, parent, 0, 0) == 0:
+            show("attached", parent)
 
         class Span(ctypes.Structure):
             _fields_ = [("base", ctypes.c_void_p), ("size", ctypes.c_size_t)]

@@ -63,3 +63,20 @@ def written(attack: Attack, released: Path, answers: Answers) -> HandedIn:
     for cell in submission.notebook.cells:
         cell.metadata.get("nbgrader", {}).pop("checksum", None)
     return submission
+
+
+def index() -> str:
+    """What is in the folder of hostile notebooks, as Markdown."""
+    lines = [f"- `{name}`: {' '.join(ATTACKS[name].idea.split())}" for name in sorted(ATTACKS)]
+    return "\n".join(
+        [
+            "# Hostile submissions of lesson 1",
+            "",
+            "One idea each, for points without an answer; what is not attacked is answered honestly.",
+            "Written by `python tests/hostile/write_notebooks.py` from `tests/hostile/attacks/`,",
+            "graded by `tests/hostile/test_hostile.py`.",
+            "",
+            *lines,
+            "",
+        ]
+    )
