@@ -1014,8 +1014,8 @@ longer_vectors_win = free_text(
     "longer_vectors_win",
     prompt=(
         'Look again at the cloud of words and at the stretched *river*. A colleague says: *"The dot product '
-        'gives the largest weight to the most similar word."* In four to six sentences: (a) use the formula to say '
-        "what besides the angle decides the weight of $x_j$, and when a longer $x_j$ gets **less** "
+        'gives the largest weight to the most similar word."* In four to six sentences: (a) use the formula '
+        "to say what besides the angle decides the weight of $x_j$, and when a longer $x_j$ gets **less** "
         "weight; (b) back it up with a number that you measured; (c) cosine scores remove the length: "
         "what happens to the weights when every score lies between -1 and 1, and what can the scores no "
         "longer say?"
