@@ -52,6 +52,15 @@ def test_what_knows_an_answer_can_not_be_read_or_imported(child: Child) -> None:
     assert attempt(child, "import autograder.exercise") in ("PermissionError", "ModuleNotFoundError")
 
 
+def test_nothing_of_the_engine_is_loaded_beside_the_sandbox_itself(child: Child) -> None:
+    child.run_cell("import sys\nloaded = [name for name in sys.modules if name.startswith('autograder')]")
+    loaded = child.look("loaded")
+    assert isinstance(loaded, list)
+    assert {name for name in loaded if not name.startswith("autograder.sandbox")} == {"autograder"}
+    trusted = {"client", "conversation", "clock", "launch", "outputs"}
+    assert trusted.isdisjoint(name.rpartition(".")[2] for name in loaded)
+
+
 def test_a_file_of_the_course_can_be_neither_read_nor_damaged(child: Child, secret: Path) -> None:
     name, before = str(secret), secret.stat()
     for attack in (
