@@ -8,12 +8,11 @@ that is killed anywhere and started again ends in the same place.
 from __future__ import annotations
 
 import fcntl
-import itertools
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +37,9 @@ BATCHES_AHEAD = 2
 DIED = "the process that graded this submission died; grade again, or grade it by hand"
 
 MakeExecutor = Callable[[int], Executor]
+Graded = tuple[Submission, Result]
+#: Batches that are at the workers.
+Out = dict[Future[list[Result]], Sequence[Submission]]
 MakeProgress = Callable[[str, int], Progress]
 
 
@@ -82,7 +84,10 @@ def grade(
     force: bool = False,
     unsafe: bool = False,
     make_executor: MakeExecutor = local_processes,
-    make_progress: MakeProgress = Progress,
+    make_progress: Graded = tuple[Submission, Result]
+#: Batches that are at the workers.
+Out = dict[Future[list[Result]], Sequence[Submission]]
+MakeProgress = Progress,
 ) -> list[LessonRun]:
     """Grade what was handed in for `lessons` (all of them by default) and has changed since.
 
@@ -193,36 +198,48 @@ class Work:
         """Let the workers open their graders now."""
         self._warm = [self._start().submit(_open_grader, self._job) for _ in range(self._pool.workers)]
 
-    def results(self, todo: Sequence[Submission]) -> Iterator[tuple[Submission, Result]]:
+    def results(self, todo: Sequence[Submission]) -> Iterator[Graded]:
         """Each submission with its result, in the order in which they are done.
 
         When a worker dies, nobody knows on whose account: what was out is graded again one by one, and
         a submission that is alone when a worker dies has its grade left open.
         """
-        for warm in self._warm if todo else ():
-            warm.result()
+        if todo:
+            self._await_warm()
         size = max(1, min(LARGEST_BATCH, len(todo) // (4 * self._pool.workers)))
         waiting = deque(_batches(todo, size))
-        out: dict[Future[list[Result]], Sequence[Submission]] = {}
+        out: Out = {}
         while waiting or out:
-            while waiting and len(out) < self._pool.workers * BATCHES_AHEAD:
-                batch = waiting.popleft()
-                out[self._start().submit(_grade_batch, self._job, batch)] = batch
-            done, _ = wait(out, return_when=FIRST_COMPLETED)
+            whole = self._fill(waiting, out)
+            done, _ = wait(out, return_when=FIRST_COMPLETED if whole else ALL_COMPLETED)
             suspects: list[Submission] = []
-            for future in done:
-                batch = out.pop(future)
-                try:
-                    yield from zip(batch, future.result(), strict=True)
-                except BrokenProcessPool:
-                    suspects.extend(batch)
-            if suspects:
-                suspects.extend(itertools.chain.from_iterable(out.values()))
-                out.clear()
+            yield from _take(done, out, suspects)
+            if suspects or not whole:
+                # the pool is broken: what else is out ends now, with an answer or without
+                yield from _take(wait(out).done, out, suspects)
                 self._stop()
                 yield from self._one_by_one(suspects)
 
-    def _one_by_one(self, suspects: Sequence[Submission]) -> Iterator[tuple[Submission, Result]]:
+    def _await_warm(self) -> None:
+        try:
+            for warm in self._warm:
+                warm.result()
+        except BrokenProcessPool as error:
+            raise UserError("the grading processes die when they start: is there enough memory?") from error
+
+    def _fill(
+        self, waiting: deque[Sequence[Submission]], out: Out
+    ) -> bool:
+        """Keep the workers busy; False when they turn out to be dead."""
+        while waiting and len(out) < self._pool.workers * BATCHES_AHEAD:
+            try:
+                future = self._start().submit(_grade_batch, self._job, waiting[0])
+            except BrokenProcessPool:
+                return False
+            out[future] = waiting.popleft()
+        return True
+
+    def _one_by_one(self, suspects: Sequence[Submission]) -> Iterator[Graded]:
         for submission in suspects:
             try:
                 yield submission, self._start().submit(_grade_batch, self._job, [submission]).result()[0]
@@ -242,6 +259,16 @@ class Work:
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
+
+
+def _take(done: Iterable[Future[list[Result]]], out: Out, suspects: list[Submission]) -> Iterator[Graded]:
+    """What the finished batches came to; the submissions of those that broke go to `suspects`."""
+    for future in done:
+        batch = out.pop(future)
+        try:
+            yield from zip(batch, future.result(), strict=True)
+        except BrokenProcessPool:
+            suspects.extend(batch)
 
 
 def _batches(todo: Sequence[Submission], size: int) -> list[Sequence[Submission]]:

@@ -46,7 +46,10 @@ class RestoringExporter(NotebookExporter):
             _record(self.parent.coursedir, self.config, result)
             raise NbGraderException(f"{student}: {damage.reason}") from damage
         released = nbformat.read(course.released(lesson), as_version=4)
-        return self.from_notebook_node(restore(submitted, released), resources, **options)
+        converted: tuple[str, Resources] = self.from_notebook_node(
+            restore(submitted, released), resources, **options
+        )
+        return converted
 
 
 class JudgeNotebook(NbGraderPreprocessor):

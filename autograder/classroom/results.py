@@ -12,6 +12,7 @@ import nbformat
 from nbformat import NotebookNode, v4
 from traitlets.config import Config
 
+from autograder.classroom.harmless import disarm
 from autograder.classroom.settings import limits
 from autograder.classroom.submissions import engine_digest
 from autograder.course import Course
@@ -84,13 +85,15 @@ def grade(job: Job, student: str, notebook: Path) -> Result:
 
 def of_graded(student: str, graded: Graded, released: NotebookNode) -> Result:
     """The result of a submission that was graded."""
+    blank = unanswered(graded.notebook, released)
+    disarm(graded.notebook, released)
     return Result(
         student,
         graded.lesson,
         {"student": student, **graded.to_json(), "stopped": stopped(graded.notebook)},
         v4.writes(graded.notebook) + "\n",
         dict(graded.scores()),
-        unanswered(graded.notebook, released),
+        blank,
     )
 
 

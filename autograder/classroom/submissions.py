@@ -22,7 +22,7 @@ MAX_FILE_BYTES = 100_000_000
 #: What the numbers of a grade depend on, besides this repository's own code.
 ENGINE_PACKAGES = ("numpy", "ipython")
 #: The part of this package that decides a grade; building, printing and reporting do not.
-GRADING_CODE = ("exercise.py", "library.py", "grading.py", "sandbox", "judging", "classroom/results.py")
+GRADING_CODE = ("exercise.py", "library.py", "grading.py", "sandbox", "judging", "classroom")
 
 
 @dataclass(frozen=True)
