@@ -84,10 +84,7 @@ def grade(
     force: bool = False,
     unsafe: bool = False,
     make_executor: MakeExecutor = local_processes,
-    make_progress: Graded = tuple[Submission, Result]
-#: Batches that are at the workers.
-Out = dict[Future[list[Result]], Sequence[Submission]]
-MakeProgress = Progress,
+    make_progress: MakeProgress = Progress,
 ) -> list[LessonRun]:
     """Grade what was handed in for `lessons` (all of them by default) and has changed since.
 
@@ -227,9 +224,7 @@ class Work:
         except BrokenProcessPool as error:
             raise UserError("the grading processes die when they start: is there enough memory?") from error
 
-    def _fill(
-        self, waiting: deque[Sequence[Submission]], out: Out
-    ) -> bool:
+    def _fill(self, waiting: deque[Sequence[Submission]], out: Out) -> bool:
         """Keep the workers busy; False when they turn out to be dead."""
         while waiting and len(out) < self._pool.workers * BATCHES_AHEAD:
             try:
