@@ -6,7 +6,6 @@ each time.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from sample_class import LESSON, RECIPES, write_sample_class
 from autograder.authoring.build import StaleBuild, build
 from autograder.classroom import report
 from autograder.classroom.grade import grade
-from autograder.classroom.settings import link_class
+from autograder.classroom.settings import link_class, nbgrader_config
 from autograder.course import Course
 from autograder.library import UserError
 
@@ -37,6 +36,7 @@ def main() -> int:
             hand_in(course)
         with step("Grading"):
             grade(course, [LESSON])
+            name_students(course)
         with step("Feedback for each student"):
             generate_feedback(course)
         with step("The class report"):
@@ -68,14 +68,20 @@ def build_if_stale(course: Course) -> None:
 
 
 def hand_in(course: Course) -> None:
-    """A fresh class folder with every student's notebook, and their names in the gradebook."""
+    """A fresh class folder with every student's notebook."""
     shutil.rmtree(course.root, ignore_errors=True)
     course.root.mkdir()
     link_class(course)
     write_sample_class(course.released(LESSON), course.submitted)
-    from nbgrader.api import Gradebook
 
-    with Gradebook(f"sqlite:///{course.gradebook}") as gradebook:
+
+def name_students(course: Course) -> None:
+    """Give the gradebook the students' names, which the formgrader shows."""
+    from nbgrader.api import Gradebook
+    from nbgrader.coursedir import CourseDirectory
+
+    directory = CourseDirectory(config=nbgrader_config(course))
+    with Gradebook(directory.db_url, directory.course_id) as gradebook:
         for student in RECIPES:
             gradebook.update_or_create_student(
                 student.student, first_name=student.first_name, last_name=student.last_name
@@ -109,6 +115,4 @@ def what_to_open(course: Course, page: Path) -> str:
 
 
 if __name__ == "__main__":
-    # nbgrader starts alembic by its name
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     sys.exit(main())
