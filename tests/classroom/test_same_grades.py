@@ -33,21 +33,21 @@ def copy_of(course: Course, target) -> Course:
     return Course.find(target)
 
 
-def with_nbgrader_autograde(course: Course) -> None:
+def with_nbgrader_autograde(course: Course, lesson: str = LESSON) -> None:
     config = nbgrader_config(course)
-    directory = CourseDirectory(config=config, assignment_id=LESSON)
+    directory = CourseDirectory(config=config, assignment_id=lesson)
     with pytest.raises(NbGraderException):  # nbgrader grades on and complains of the damaged ones at the end
         Autograde(coursedir=directory, config=config).start()
 
 
-def with_the_formgraders_api(course: Course) -> dict[str, dict]:
+def with_the_formgraders_api(course: Course, lesson: str = LESSON) -> dict[str, dict]:
     config = nbgrader_config(course)
     before = os.getcwd()
     os.chdir(course.root)
     try:
         api = NbGraderAPI(config=config)
         return {
-            student.name: api.autograde(LESSON, student.name)
+            student.name: api.autograde(lesson, student.name)
             for student in sorted(course.submitted.iterdir())
         }
     finally:

@@ -1,0 +1,103 @@
+"""The sample class of lesson 1, in the real sandbox: three ways to grade it, one gradebook; then feedback."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+
+import pytest
+from test_same_grades import dump, with_nbgrader_autograde, with_the_formgraders_api
+from tiny_course import REPOSITORY
+
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+
+from sample_class import LESSON, RECIPES, write_sample_class
+
+from autograder import library
+from autograder.classroom import records, report
+from autograder.classroom.feedback import generate_feedback
+from autograder.classroom.grade import grade
+from autograder.course import Course
+
+# nbgrader's own way to add a submission makes SQLAlchemy warn; nbconvert warns of what it will do one day
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+#: Endless loops are part of the class: short limits keep the tests short.
+LIMITS = "c.Limits.cell_seconds = 2\nc.Limits.question_seconds = 1\n"
+
+
+def make_class(folder) -> Course:
+    """A class folder of its own on this repository's lesson."""
+    for name in ("solutions", "notebooks", "attention_lib"):
+        (folder / name).symlink_to(REPOSITORY / name)
+    shutil.copy(REPOSITORY / "nbgrader_config.py", folder)
+    with (folder / "nbgrader_config.py").open("a") as config:
+        config.write(LIMITS)
+    (folder / ".course_secret").write_text("5e" * 32)
+    course = Course.find(folder)
+    write_sample_class(course.released(LESSON), course.submitted)
+    return course
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    course = make_class(tmp_path_factory.mktemp("ours"))
+    (run,) = grade(course, [LESSON])
+    return course, run
+
+
+def test_everyone_has_a_verdict_and_only_unreadable_notebooks_have_no_grade(graded):
+    course, run = graded
+    unreadable = {recipe.student for recipe in RECIPES if not recipe.readable}
+    verdicts = {verdict["student"]: verdict for verdict in records.verdicts(course, LESSON)}
+    assert set(verdicts) == {recipe.student for recipe in RECIPES}
+    assert {student for student, verdict in verdicts.items() if "error" in verdict} == unreadable
+    assert (run.graded, run.ungraded) == (len(RECIPES) - len(unreadable), len(unreadable))
+
+
+def test_nbgrader_autograde_writes_the_same_gradebook(graded, tmp_path_factory):
+    course = make_class(tmp_path_factory.mktemp("nbgrader"))
+    with_nbgrader_autograde(course, LESSON)
+    assert dump(course).splitlines() == dump(graded[0]).splitlines()
+
+
+def test_the_formgraders_code_path_writes_the_same_gradebook(graded, tmp_path_factory):
+    course = make_class(tmp_path_factory.mktemp("formgrader"))
+    with_the_formgraders_api(course, LESSON)
+    assert dump(course).splitlines() == dump(graded[0]).splitlines()
+
+
+def test_feedback_shows_hints_and_nothing_hidden(graded):
+    course, _ = graded
+    verdicts = {verdict["student"]: verdict for verdict in records.verdicts(course, LESSON)}
+    readable = [student for student, verdict in verdicts.items() if "error" not in verdict]
+    hidden = library.load(course.solutions, LESSON)
+    hints = {
+        (name, known.name): known.hint
+        for name, item in hidden.exercises.items()
+        for known in item.misconceptions
+    }
+    mistaken = {
+        student: hints[name, verdict["misconception"]]
+        for student in readable
+        for name, verdict in verdicts[student]["exercises"].items()
+        if verdict["misconception"]
+    }
+    for student, hint in list(mistaken.items())[:4]:
+        assert generate_feedback(course, LESSON, student) > 0
+        page = (course.feedback / student / LESSON / f"{LESSON}.html").read_text()
+        assert hint.split(":")[0].split("'")[0][:30] in page
+        assert "<b>Hint.</b>" in page
+        for told in re.findall(r"<p>For example.*?</pre>", page, re.S):
+            assert "expected" not in told.lower()
+        assert "BEGIN HIDDEN" not in page
+
+
+def test_the_report_on_the_sample_class_names_what_it_found(graded):
+    course, _ = graded
+    page = report.write(course).read_text()
+    for recipe in RECIPES:
+        if not recipe.readable:
+            assert recipe.student in page
+    assert "The mistakes this class made most" in page
