@@ -3,7 +3,8 @@
 The three are run in turn on the same honest submissions, which are in mixed states: right in many
 styles, wrong, half done, blank. Prints one JSON object. Seconds are wall time per submission of the class.
 
-stock  nbgrader autograde with its own preprocessors: a kernel for each notebook, one after another
+stock  nbgrader autograde with its own preprocessors: a kernel for each notebook, one after another. It runs
+       the experiments too, which ours leaves out; same_cells is stock on notebooks without them
 ours   autograder.classroom.grade: sandbox on, gradebook and notebooks written, all workers
 bare   the same cells in forked processes that hold NumPy and an IPython shell, as many at a time
 """
@@ -45,8 +46,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         course = Course(Path(folder) / "ours", REPOSITORY)
         students = hand_in(course, options.students)
+        sample = students[:: max(1, len(students) // options.stock)][: options.stock]
         measured = {
-            "stock": stock(course, Path(folder) / "stock", students[: options.stock]),
+            "stock": stock(course, Path(folder) / "stock", sample),
+            "stock_same_cells": stock(course, Path(folder) / "same_cells", sample, experiments=False),
             "ours": ours(course, options.workers),
             "bare": bare(course, students, options.workers),
         }
@@ -77,7 +80,7 @@ def hand_in(course: Course, size: int) -> list[str]:
     return students
 
 
-def stock(course: Course, folder: Path, students: list[str]) -> dict[str, Any]:
+def stock(course: Course, folder: Path, students: list[str], experiments: bool = True) -> dict[str, Any]:
     """nbgrader as it comes, in a course folder of its own, in this process."""
     from nbgrader.apps import NbGraderAPI
     from nbgrader.converters import Autograde
@@ -87,6 +90,9 @@ def stock(course: Course, folder: Path, students: list[str]) -> dict[str, Any]:
     shutil.copytree(course.solved(LESSON).parent, folder / "source" / LESSON)
     for student in students:
         shutil.copytree(_submission(course, student).parent, folder / "submitted" / student / LESSON)
+    if not experiments:
+        for path in folder.rglob("*.ipynb"):
+            _drop_experiments(path)
     config = Config()
     config.CourseDirectory.root = str(folder)
     config.CourseDirectory.assignment_id = LESSON
@@ -100,6 +106,16 @@ def stock(course: Course, folder: Path, students: list[str]) -> dict[str, Any]:
     converter.start()
     seconds = time.perf_counter() - started
     return {"submissions": len(students), "seconds": seconds / len(students)}
+
+
+def _drop_experiments(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if not _is_experiment(cell)]
+    nbformat.write(notebook, path)
+
+
+def _is_experiment(cell: nbformat.NotebookNode) -> bool:
+    return "experiment" in cell.metadata.get("tags", ())
 
 
 def ours(course: Course, workers: int) -> dict[str, Any]:
@@ -138,7 +154,7 @@ def _cells(notebook: nbformat.NotebookNode) -> list[str]:
         if cell.cell_type == "code"
         and cell.source.strip()
         and not (grade_id(cell) or "").startswith("test_")
-        and "experiment" not in cell.metadata.get("tags", ())
+        and not _is_experiment(cell)
     ]
 
 
@@ -160,6 +176,7 @@ def _summary(measured: dict[str, dict[str, Any]], options: argparse.Namespace) -
         "class": options.students,
         **rounded,
         "stock_over_ours": round(seconds["stock"] / seconds["ours"], 1),
+        "stock_same_cells_over_ours": round(seconds["stock_same_cells"] / seconds["ours"], 1),
         "ours_over_bare": round(seconds["ours"] / seconds["bare"], 2),
         "largest_process_mib": round(kib / 1024),
         "machine": {
