@@ -140,8 +140,11 @@ def _source_of(notebook: NotebookNode, name: str) -> str:
 
 
 def lesson_of(course: Course, notebook: Path) -> str:
-    """The lesson that a notebook belongs to, by its file name. Raises UserError when there is none."""
+    """The lesson that a notebook belongs to, by its file name. Raises UserError when there is none,
+    or no such file."""
     lessons = library.lesson_names(course.solutions)
+    if not notebook.exists():
+        raise UserError(f"no notebook at {notebook}")
     if notebook.stem in lessons:
         return notebook.stem
     raise UserError(
