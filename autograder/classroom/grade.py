@@ -10,12 +10,15 @@ from __future__ import annotations
 import fcntl
 import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import wait as wait_for_end
 from typing import TYPE_CHECKING
 
 from autograder.classroom import records, results, submissions
@@ -72,7 +75,7 @@ def local_processes(workers: int) -> Executor:
     """Worker processes that share one import of the grading code and nothing of this process's state."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["autograder.classroom.results"])
-    return ProcessPoolExecutor(workers, mp_context=context)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
 
 
 def grade(
@@ -188,7 +191,9 @@ class Work:
     def __enter__(self) -> Work:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and self._executor is not None:
+            _kill_workers(self._executor)
         self._stop()
 
     def warm_up(self) -> None:
@@ -254,6 +259,28 @@ class Work:
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
+
+
+def _prepare_worker() -> None:
+    """A worker leaves Ctrl-C to the main process, and ends when that has ended, even by a kill."""
+    signal.signal(signal.SIGINT, lambda *_: None)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    wait_for_end([sentinel])
+    try:
+        results.close_graders()
+    finally:
+        os._exit(1)
+
+
+def _kill_workers(executor: Executor) -> None:
+    """A run that stops does not wait for what is being graded. (Python 3.14 has a method for this.)"""
+    for process in list((getattr(executor, "_processes", None) or {}).values()):
+        process.kill()
 
 
 def _take(done: Iterable[Future[list[Result]]], out: Out, suspects: list[Submission]) -> Iterator[Graded]:

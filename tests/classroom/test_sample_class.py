@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from test_same_grades import dump, with_nbgrader_autograde, with_the_formgraders_api
@@ -101,3 +104,62 @@ def test_the_report_on_the_sample_class_names_what_it_found(graded):
         if not recipe.readable:
             assert recipe.student in page
     assert "The mistakes this class made most" in page
+
+
+def test_a_run_that_is_killed_and_run_again_ends_in_the_same_gradebook_and_leaves_no_process(
+    tmp_path_factory,
+):
+    course = make_class(tmp_path_factory.mktemp("killed"))
+    undisturbed = make_class(tmp_path_factory.mktemp("undisturbed"))
+    for extra in sorted(course.submitted.iterdir())[8:]:
+        shutil.rmtree(extra)
+        shutil.rmtree(undisturbed.submitted / extra.name)
+    command = [
+        sys.executable,
+        "-m",
+        "autograder.cli",
+        "--course",
+        str(course.root),
+        "grade",
+        "--workers",
+        "2",
+    ]
+    for enough in (1, 4):
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as run:
+            wait_until(lambda: len(list(records.verdicts(course, LESSON))) >= enough)  # noqa: B023
+            family = descendants(run.pid)
+            run.kill()
+        wait_until(lambda: not any(map(alive, family)))  # noqa: B023
+    grade(course, workers=2)
+    grade(undisturbed, workers=2)
+    assert dump(course).splitlines() == dump(undisturbed).splitlines()
+
+
+def wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+
+
+def descendants(pid: int) -> set[int]:
+    children = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        children.setdefault(int(fields[1]), []).append(int(entry.parent.name))
+    found, new = set(), {pid}
+    while new:
+        found |= new
+        new = {child for parent in new for child in children.get(parent, ())} - found
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
