@@ -51,8 +51,10 @@ class Session:
         a new child runs again."""
         try:
             outputs = self._with_child(lambda child: child.run_cell(source)).outputs
-        except (ChildDied, ChildTimedOut) as blamed:
-            return [_error_output(blamed)]
+        except ChildTimedOut as blamed:
+            return [*blamed.outputs, _error_output("TimeLimit", blamed.reason)]
+        except ChildDied as blamed:
+            return [_error_output("Stopped", blamed.reason)]
         self._history.append(source)
         return outputs
 
@@ -146,9 +148,8 @@ def _is_skipped(cell: NotebookNode) -> bool:
     return "experiment" in cell.metadata.get("tags", ()) or not cell.source.strip()
 
 
-def _error_output(blamed: Exception) -> dict[str, Any]:
-    name = "TimeLimit" if isinstance(blamed, ChildTimedOut) else "Stopped"
-    return {"output_type": "error", "ename": name, "evalue": str(blamed), "traceback": [f"{name}: {blamed}"]}
+def _error_output(name: str, reason: str) -> dict[str, Any]:
+    return {"output_type": "error", "ename": name, "evalue": reason, "traceback": [f"{name}: {reason}"]}
 
 
 def _as_output(output: dict[str, Any]) -> NotebookNode:

@@ -267,15 +267,14 @@ class Child:
         return ChildDied(self._over or "the process ended")
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError):  # it ended, and was reaped, by itself
             signal.pidfd_send_signal(self._process, number)
 
     def _end(self, reason: str | None) -> None:
         """Kill, wait until it is gone, clear up. Without a `reason`, the way it ended tells."""
         self._channel.close()
         is_over(self._process, 0.2 if reason is None else 0)  # let one that is ending end by itself
-        with contextlib.suppress(ProcessLookupError):  # it ended, and was reaped, by itself
-            self._signal(signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         is_over(self._process, READY_SECONDS)
         os.close(self._process)
         self._over = reason or "the process ended"
