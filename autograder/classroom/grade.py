@@ -98,6 +98,7 @@ def grade(
     pool = Pool(make_executor, workers or len(os.sched_getaffinity(0)))
     found = {lesson: submissions.find(course, lesson, student) for lesson in chosen}
     with _only_run(course):
+        records.clear_workplace(course)
         return [
             _grade_lesson(course, lesson, found[lesson], pool, force, unsafe, make_progress)
             for lesson in chosen

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -58,6 +59,24 @@ def _schema_version() -> str:
 nbgrader.api.get_alembic_version = _schema_version
 
 
+@dataclass(frozen=True)
+class NotebookLayout:
+    """The row ids of a notebook, of its graded cells, and of those that are commented on."""
+
+    notebook: str
+    graded: tuple[str, ...]
+    commented: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The row ids of a lesson, and the grade id of each cell row."""
+
+    assignment: str
+    notebooks: tuple[NotebookLayout, ...]
+    names: dict[str, str]
+
+
 class Book:
     """An open gradebook. Use it as a context manager: nbgrader holds a connection until it is closed."""
 
@@ -66,6 +85,7 @@ class Book:
         self._gradebook = Gradebook(directory.db_url, directory.course_id)
         self._penalties = AssignLatePenalties(config=config)
         self._penalties.init_plugin()
+        self._layouts: dict[str, Layout] = {}
 
     def __enter__(self) -> Book:
         return self
@@ -118,6 +138,7 @@ class Book:
             ) from error
         finally:
             self._gradebook.db.expire_all()
+            self._layouts.clear()
 
     def _is_registered(self, lesson: str, released: NotebookNode) -> bool:
         """Whether the gradebook holds just these cells; a checksum covers source, points and kind."""
@@ -151,13 +172,14 @@ class Book:
         blank = set(unanswered)
         with self._transaction():
             submission = self._submission(student, lesson, timestamp)
+            names = self._layout(lesson).names
             for notebook in submission.notebooks:
                 for grade in notebook.grades:
-                    decided = 0.0 if grade.name in blank else None
-                    score = scores.get(grade.name)
-                    _set_score(grade, decided if score is None else score)
+                    name = names[grade.cell_id]
+                    score = scores.get(name)
+                    _set_score(grade, 0.0 if score is None and name in blank else score)
                 for comment in notebook.comments:
-                    comment.auto_comment = NO_RESPONSE if comment.name in blank else None
+                    comment.auto_comment = NO_RESPONSE if names[comment.cell_id] in blank else None
             self._assign_penalties(submission)
 
     def record_open(self, student: str, lesson: str, timestamp: datetime | None) -> None:
@@ -183,24 +205,39 @@ class Book:
     def _submission(self, student: str, lesson: str, timestamp: datetime | None) -> SubmittedAssignment:
         """The student's submission, made like `Gradebook.add_submission` does, which would commit at once."""
         session = self._gradebook.db
-        person = session.get(Student, student) or Student(id=student)
-        session.add(person)
-        assignment = self._gradebook.find_assignment(lesson)
+        layout = self._layout(lesson)
+        if session.get(Student, student) is None:
+            session.add(Student(id=student))
         made = (
             session.query(SubmittedAssignment)
-            .filter_by(student_id=student, assignment_id=assignment.id)
+            .filter_by(student_id=student, assignment_id=layout.assignment)
             .one_or_none()
         )
         if made is None:
-            with session.no_autoflush:
-                made = SubmittedAssignment(assignment=assignment, student=person)
-                for notebook in assignment.notebooks:
-                    _add_notebook(made, notebook)
-                session.add(made)
+            made = SubmittedAssignment(assignment_id=layout.assignment, student_id=student)
+            for notebook in layout.notebooks:
+                _add_notebook(made, notebook)
+            session.add(made)
         if timestamp is not None:
             made.timestamp = timestamp
         session.flush()
         return made
+
+    def _layout(self, lesson: str) -> Layout:
+        """The lesson's rows by id, read once: asking for them again is most of what a record would cost."""
+        if lesson not in self._layouts:
+            assignment = self._gradebook.find_assignment(lesson)
+            notebooks = tuple(
+                NotebookLayout(
+                    notebook.id,
+                    tuple(cell.id for cell in [*notebook.grade_cells, *notebook.task_cells]),
+                    tuple(cell.id for cell in [*notebook.solution_cells, *notebook.task_cells]),
+                )
+                for notebook in assignment.notebooks
+            )
+            names = {cell.id: cell.name for notebook in assignment.notebooks for cell in _cells(notebook)}
+            self._layouts[lesson] = Layout(assignment.id, notebooks, names)
+        return self._layouts[lesson]
 
     def _assign_penalties(self, submission: SubmittedAssignment) -> None:
         """The course's late policy: nbgrader's AssignLatePenalties with the plugin that is configured."""
@@ -245,12 +282,16 @@ def canonical_dump(db_url: str) -> str:
     return "".join(sorted(json.dumps(row, default=str) + "\n" for row in rows))
 
 
-def _add_notebook(submission: SubmittedAssignment, notebook: Notebook) -> None:
-    handed_in = SubmittedNotebook(notebook=notebook, assignment=submission)
-    for cell in [*notebook.grade_cells, *notebook.task_cells]:
-        Grade(cell=cell, notebook=handed_in)
-    for cell in [*notebook.solution_cells, *notebook.task_cells]:
-        Comment(cell=cell, notebook=handed_in)
+def _cells(notebook: Notebook) -> list[BaseCell]:
+    return [*notebook.grade_cells, *notebook.solution_cells, *notebook.task_cells]
+
+
+def _add_notebook(submission: SubmittedAssignment, layout: NotebookLayout) -> None:
+    handed_in = SubmittedNotebook(notebook_id=layout.notebook, assignment=submission)
+    for cell in layout.graded:
+        Grade(cell_id=cell, notebook=handed_in)
+    for cell in layout.commented:
+        Comment(cell_id=cell, notebook=handed_in)
 
 
 def _set_score(grade: Grade, score: float | None) -> None:

@@ -60,26 +60,30 @@ def write_graded(course: Course, submission: Submission, notebook: str) -> None:
     """Put the graded notebook and the submission's other files where nbgrader puts them: the whole
     folder or nothing of it."""
     target = graded_folder(course, submission)
-    with _workplace(course) as place:
-        made = Path(place, "new")
-        made.mkdir()
-        _copy_files(submission.folder, made)
-        if (course.source / submission.lesson).is_dir():
-            _copy_files(course.source / submission.lesson, made)
-        (made / submission.notebook.name).write_text(notebook, encoding="utf-8")
-        for path in made.rglob("*"):
-            if path.is_file():
-                path.chmod(READ_ONLY)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _move_away(target, Path(place, "old"))
-        made.rename(target)
+    made = _workplace(course)
+    _copy_files(submission.folder, made)
+    if (course.source / submission.lesson).is_dir():
+        _copy_files(course.source / submission.lesson, made)
+    (made / submission.notebook.name).write_text(notebook, encoding="utf-8")
+    for path in made.rglob("*"):
+        if path.is_file():
+            path.chmod(READ_ONLY)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    remove_graded(course, submission)
+    made.rename(target)
 
 
 def remove_graded(course: Course, submission: Submission) -> None:
     """Take away what an earlier grading left, as nbgrader does when a submission fails."""
     if graded_folder(course, submission).exists():
-        with _workplace(course) as place:
-            _move_away(graded_folder(course, submission), Path(place, "old"))
+        old = _workplace(course)
+        graded_folder(course, submission).rename(old)
+        shutil.rmtree(old)
+
+
+def clear_workplace(course: Course) -> None:
+    """Take away what a run that was killed left half-written."""
+    shutil.rmtree(course.autograded / WRITING, ignore_errors=True)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -95,15 +99,13 @@ def write_whole(path: Path, text: str) -> None:
         raise
 
 
-def _workplace(course: Course) -> tempfile.TemporaryDirectory[str]:
+def _workplace(course: Course) -> Path:
+    """A new empty folder beside the graded ones, on the same file system, for a rename to put in place."""
     place = course.autograded / WRITING
     place.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(dir=place)
-
-
-def _move_away(target: Path, old: Path) -> None:
-    if target.exists():
-        target.rename(old)
+    made = Path(tempfile.mkdtemp(dir=place))
+    made.chmod(0o755)
+    return made
 
 
 def _copy_files(folder: Path, target: Path) -> None:

@@ -73,6 +73,7 @@ def test_a_fault_of_the_graders_own_is_an_error_object_too(command, hand_in):
 
 def test_judge_of_a_file_that_is_not_there_or_named_after_no_lesson(command, course):
     assert_one_line(command("judge", course.root / f"{LESSON}.ipynb"), f"{LESSON}.ipynb")
+    (course.root / "mine.ipynb").write_text("{}")
     assert_one_line(command("judge", course.root / "mine.ipynb"), "named after no lesson", "--lesson")
 
 
