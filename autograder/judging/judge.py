@@ -7,6 +7,7 @@ interpreter alone when a test asks a function in this process.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -46,6 +47,26 @@ class Judge:
 
 
 @dataclass(frozen=True)
+class Written:
+    """What the student wrote for one exercise or question, as far as it bears on the verdict: the source
+    of its answer cell, of their own extra cells, and how the answer cell failed, if it did."""
+
+    answer: str
+    own: str = ""
+    failed: Outcome | None = None
+    reason: str = ""
+
+    def mentions(self, name: str) -> bool:
+        """Whether the code could call `name`."""
+        return re.search(rf"\b{re.escape(name)}\b", self.answer + "\n" + self.own) is not None
+
+    @property
+    def is_stub(self) -> bool:
+        """Whether the released stub is still there."""
+        return "NotImplementedError" in self.answer
+
+
+@dataclass(frozen=True)
 class Asked:
     """What became of one case: the events, None where the case was not asked or not answered in time,
     and in what the answer is off, None where it is right."""
@@ -78,27 +99,35 @@ class Sitting:
         #: for each exercise with a known mistake, a function that answers as the student's does
         self._standing_in: dict[str, Function] = {}
 
-    def exercise(self, name: str, ask: Ask) -> ExerciseVerdict:
-        """Ask the student's `name` all its hidden cases. A fault of the grader's own is a verdict too."""
+    def exercise(self, name: str, ask: Ask, written: Written | None = None) -> ExerciseVerdict:
+        """Ask the student's `name` all its hidden cases. A fault of the grader's own is a verdict too.
+
+        With `written`, a function that is not there is told from one that failed, and only errors of
+        exercises that the student's code mentions are carried forward.
+        """
         exercise = self._library.exercises[name]
         try:
-            return self._judged(exercise, ask)
+            return self._judged(exercise, ask, written)
         except GraderFault as fault:
             message = f"The grader failed here, not you: a person will grade this. ({fault})"
             return ExerciseVerdict(name, Outcome.GRADER_ERROR, None, exercise.points, message)
 
-    def question(self, name: str, answer: Any) -> QuestionVerdict:
+    def question(self, name: str, answer: Any, written: Written | None = None) -> QuestionVerdict:
         """Judge the value (or `Undefined`) that the student gave to the question's variable."""
-        return judge_question(self._library.questions[name], answer)
+        question = self._library.questions[name]
+        verdict = judge_question(question, answer)
+        if verdict.outcome is Outcome.MISSING and written and written.failed:
+            return QuestionVerdict(name, written.failed, 0, question.points, f"Its cell {written.reason}.")
+        return verdict
 
-    def _judged(self, exercise: Exercise, ask: Ask) -> ExerciseVerdict:
+    def _judged(self, exercise: Exercise, ask: Ask, written: Written | None) -> ExerciseVerdict:
         cases = self._cases.of(exercise.name)
         asked = _ask_all(cases, ask)
         if _not_attempted(asked[0]):
-            return _missing(exercise)
+            return _without_answer(exercise, asked[0], written)
         if all(one.right for one in asked):
             return _verdict(exercise, asked)
-        carried = self._carry_forward(exercise, asked)
+        carried = self._carry_forward(exercise, asked, written)
         if carried is not None:
             return carried
         known = self._diagnose(exercise, asked)
@@ -106,9 +135,12 @@ class Sitting:
             self._standing_in[exercise.name] = known.function
         return _verdict(exercise, asked, known=known)
 
-    def _carry_forward(self, exercise: Exercise, asked: Sequence[Asked]) -> ExerciseVerdict | None:
+    def _carry_forward(
+        self, exercise: Exercise, asked: Sequence[Asked], written: Written | None
+    ) -> ExerciseVerdict | None:
         """The verdict when every failing answer is right, given the known mistakes made upstream."""
-        for upstream in _subsets(sorted(self._standing_in)):
+        mistaken = [name for name in self._standing_in if written is None or written.mentions(name)]
+        for upstream in _subsets(sorted(mistaken)):
             standing_in = {name: self._standing_in[name] for name in upstream}
             for function, answers in self._cases.carried(exercise.name, standing_in):
                 if _answers_as(asked, answers):
@@ -186,12 +218,22 @@ def _subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
     return [subset for size in range(1, len(names) + 1) for subset in combinations(names, size)]
 
 
-def _missing(exercise: Exercise) -> ExerciseVerdict:
-    aspects = tuple(
-        AspectVerdict(aspect.name, Outcome.MISSING, 0, aspect.points) for aspect in exercise.aspects
-    )
-    message = "Not attempted: the stub is still there."
-    return ExerciseVerdict(exercise.name, Outcome.MISSING, 0, exercise.points, message, aspects=aspects)
+def _without_answer(exercise: Exercise, first: Asked, written: Written | None) -> ExerciseVerdict:
+    """The verdict on an exercise that has no function, or only a stub somewhere."""
+    if written is not None and written.failed is not None and isinstance(_last(first), Undefined):
+        return _nothing(exercise, written.failed, f"Its cell {written.reason}.")
+    if written is not None and not written.is_stub and isinstance(_last(first), Raised):
+        return _nothing(exercise, Outcome.ERRORED, "It calls a function that is not written yet.")
+    return _nothing(exercise, Outcome.MISSING, "Not attempted: the stub is still there.")
+
+
+def _last(one: Asked) -> Event | None:
+    return one.events[-1] if one.events else None
+
+
+def _nothing(exercise: Exercise, outcome: Outcome, message: str) -> ExerciseVerdict:
+    aspects = tuple(AspectVerdict(aspect.name, outcome, 0, aspect.points) for aspect in exercise.aspects)
+    return ExerciseVerdict(exercise.name, outcome, 0, exercise.points, message, aspects=aspects)
 
 
 def _verdict(

@@ -17,7 +17,7 @@ from nbformat.v4 import new_output
 
 from autograder.exercise import Outcome
 from autograder.judging import feedback
-from autograder.judging.judge import Judge
+from autograder.judging.judge import Judge, Written
 from autograder.judging.restore import grade_id
 from autograder.judging.verdict import ExerciseVerdict, QuestionVerdict
 from autograder.sandbox.client import Child, ChildDied, ChildTimedOut, Limits, Sandbox
@@ -36,6 +36,15 @@ class Run:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What one cell showed, and how it failed, if it did."""
+
+    outputs: list[dict[str, Any]]
+    failed: Outcome | None = None
+    reason: str = ""
+
+
 @dataclass
 class Session:
     """The children that one submission's cells run in, one after another."""
@@ -46,17 +55,18 @@ class Session:
     _history: list[str] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
 
-    def run_cell(self, source: str) -> list[dict[str, Any]]:
-        """Run a cell and give back its outputs. A cell that kills or blocks the child is left out of what
-        a new child runs again."""
+    def run_cell(self, source: str) -> Ran:
+        """Run a cell. One that kills or blocks the child is left out of what a new child runs again."""
         try:
-            outputs = self._with_child(lambda child: child.run_cell(source)).outputs
+            ran = self._with_child(lambda child: child.run_cell(source))
         except ChildTimedOut as blamed:
-            return [*blamed.outputs, _error_output("TimeLimit", blamed.reason)]
+            shown = [*blamed.outputs, _error_output("TimeLimit", blamed.reason)]
+            return Ran(shown, Outcome.TIMED_OUT, blamed.reason)
         except ChildDied as blamed:
-            return [_error_output("Stopped", blamed.reason)]
+            return Ran([_error_output("Stopped", blamed.reason)], Outcome.ERRORED, f"failed: {blamed.reason}")
         self._history.append(source)
-        return outputs
+        failed = Outcome.ERRORED if ran.error else None
+        return Ran(ran.outputs, failed, f"ended with {ran.error}" if ran.error else "")
 
     def ask(self, steps: list[Step]) -> list[Event]:
         """Put a script to the student's functions. Raises ChildDied or ChildTimedOut."""
@@ -107,40 +117,56 @@ class Session:
 def run(notebook: NotebookNode, judge: Judge, sandbox: Sandbox, limits: Limits) -> Run:
     """Grade the restored `notebook`, writing each cell's outputs into it."""
     started = time.monotonic()
-    sitting = judge.sitting()
-    exercises: dict[str, ExerciseVerdict] = {}
-    questions: dict[str, QuestionVerdict] = {}
-    session = Session(sandbox, limits)
+    graded = _Graded(judge, Session(sandbox, limits), _own_code(notebook))
     try:
         for cell in notebook.cells:
-            if cell.cell_type != "code":
-                continue
-            name = (grade_id(cell) or "").removeprefix(CHECK) if _is_check(cell) else None
-            if name in judge.library.exercises:
-                exercises[name] = sitting.exercise(name, session.ask)
-                cell.outputs = feedback.outputs(exercises[name])
-            elif name in judge.library.questions:
-                questions[name] = _question(name, sitting.question, session, judge)
-                cell.outputs = feedback.outputs(questions[name])
-            elif not _is_skipped(cell):
-                cell.outputs = [_as_output(output) for output in session.run_cell(cell.source)]
+            if cell.cell_type == "code":
+                graded.visit(cell)
     finally:
-        session.close()
-    return Run(exercises, questions, time.monotonic() - started)
+        graded.session.close()
+    return Run(graded.exercises, graded.questions, time.monotonic() - started)
 
 
-def _question(
-    name: str, judge_answer: Callable[[str, Any], QuestionVerdict], session: Session, judge: Judge
-) -> QuestionVerdict:
-    try:
-        return judge_answer(name, session.look(name))
-    except (ChildDied, ChildTimedOut) as error:
-        outcome = Outcome.TIMED_OUT if isinstance(error, ChildTimedOut) else Outcome.ERRORED
-        return QuestionVerdict(name, outcome, 0, judge.library.questions[name].points, str(error))
+class _Graded:
+    """The verdicts on one submission, as they come about."""
+
+    def __init__(self, judge: Judge, session: Session, own_code: str):
+        self.session = session
+        self.exercises: dict[str, ExerciseVerdict] = {}
+        self.questions: dict[str, QuestionVerdict] = {}
+        self._library = judge.library
+        self._sitting = judge.sitting()
+        self._own_code = own_code
+        self._written: dict[str, Written] = {}
+
+    def visit(self, cell: NotebookNode) -> None:
+        """Run the cell, or judge what it checks; write its outputs."""
+        name = grade_id(cell) or ""
+        asked = name.removeprefix(CHECK) if name.startswith(CHECK) else ""
+        if asked in self._library.exercises:
+            verdict = self._sitting.exercise(asked, self.session.ask, self._written.get(asked))
+            self.exercises[asked] = verdict
+            cell.outputs = feedback.outputs(verdict)
+        elif asked in self._library.questions:
+            self.questions[asked] = self._question(asked)
+            cell.outputs = feedback.outputs(self.questions[asked])
+        elif not _is_skipped(cell):
+            ran = self.session.run_cell(cell.source)
+            self._written[name] = Written(cell.source, self._own_code, ran.failed, ran.reason)
+            cell.outputs = [_as_output(output) for output in ran.outputs]
+
+    def _question(self, name: str) -> QuestionVerdict:
+        try:
+            return self._sitting.question(name, self.session.look(name), self._written.get(name))
+        except (ChildDied, ChildTimedOut) as error:
+            outcome = Outcome.TIMED_OUT if isinstance(error, ChildTimedOut) else Outcome.ERRORED
+            return QuestionVerdict(name, outcome, 0, self._library.questions[name].points, str(error))
 
 
-def _is_check(cell: NotebookNode) -> bool:
-    return (grade_id(cell) or "").startswith(CHECK)
+def _own_code(notebook: NotebookNode) -> str:
+    """The source of the cells that the student added."""
+    own = [cell.source for cell in notebook.cells if cell.cell_type == "code" and grade_id(cell) is None]
+    return "\n".join(own)
 
 
 def _is_skipped(cell: NotebookNode) -> bool:

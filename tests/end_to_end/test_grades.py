@@ -146,18 +146,19 @@ def test_trouble_in_one_function_costs_that_exercise_alone(quick_grader, solved,
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    ("trouble", "outcome"),
     [
-        "while True: pass",
-        "import os; os._exit(0)",
-        "x = bytearray(64 << 30)",
-        "while True: print('x' * 10_000)",
+        ("while True: pass", Outcome.TIMED_OUT),
+        ("while True: print('x' * 10_000)", Outcome.TIMED_OUT),
+        ("import os; os._exit(0)", Outcome.ERRORED),
+        ("x = bytearray(64 << 30)", Outcome.ERRORED),
+        ("def (", Outcome.ERRORED),
     ],
 )
-def test_trouble_in_one_cell_costs_what_that_cell_defines(quick_grader, solved, hidden, trouble):
+def test_trouble_in_one_cell_costs_what_that_cell_defines(quick_grader, solved, hidden, trouble, outcome):
     name = next(iter(hidden.exercises))
     graded = quick_grader.grade_notebook(with_cell(solved, name, trouble))
-    assert graded.exercises[name].outcome is Outcome.MISSING
+    assert (graded.exercises[name].outcome, graded.exercises[name].score) == (outcome, 0)
     assert graded.score == hidden.max_score - hidden.exercises[name].points
 
 

@@ -7,6 +7,7 @@ import pytest
 from asking import asking
 
 from autograder.exercise import Outcome
+from autograder.judging.judge import Written
 from autograder.sandbox.client import ChildDied, ChildTimedOut
 from autograder.sandbox.script import perform
 
@@ -140,6 +141,42 @@ def test_an_exception_alone_is_never_carried_forward(judge, tiny):
     sitting = judge.sitting()
     sitting.exercise("doubled", asking(doubled=tiny.exercises["doubled"].misconceptions[1].function))
     assert sitting.exercise("doubled_sums", asking(doubled_sums=raises)).score == 0
+
+
+def test_an_error_is_not_carried_into_code_that_does_not_mention_its_exercise(judge, tiny):
+    squares = tiny.exercises["doubled"].misconceptions[0].function
+
+    def sums(X):
+        return squares(X).sum(axis=1)
+
+    for source, score in [
+        ("def doubled_sums(X): return doubled(X).sum(1)", 3),
+        ("def doubled_sums(X): ...", 0),
+    ]:
+        sitting = judge.sitting()
+        sitting.exercise("doubled", asking(doubled=squares))
+        assert sitting.exercise("doubled_sums", asking(doubled_sums=sums), Written(source)).score == score
+
+
+def test_a_call_of_an_unwritten_function_is_not_called_unwritten_itself(judge):
+    def stub(X):
+        raise NotImplementedError
+
+    verdict = judge.sitting().exercise(
+        "doubled_sums",
+        asking(doubled_sums=lambda X: stub(X).sum(axis=1)),
+        Written("def doubled_sums(X): return doubled(X).sum(1)"),
+    )
+    assert (verdict.outcome, verdict.score) == (Outcome.ERRORED, 0)
+    assert "not written yet" in verdict.message
+
+
+def test_a_function_whose_cell_failed_is_not_called_missing(judge):
+    written = Written("def doubled(X)", failed=Outcome.ERRORED, reason="ended with SyntaxError")
+    verdict = judge.sitting().exercise("doubled", asking(), written)
+    assert (verdict.outcome, verdict.message) == (Outcome.ERRORED, "Its cell ended with SyntaxError.")
+    verdict = judge.sitting().question("pick", None, written)
+    assert (verdict.outcome, verdict.message) == (Outcome.ERRORED, "Its cell ended with SyntaxError.")
 
 
 def test_a_raising_reference_is_the_graders_fault_and_leaves_the_score_open(judge, tiny):
