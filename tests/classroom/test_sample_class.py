@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import html
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from test_same_grades import dump, with_nbgrader_autograde, with_the_formgraders_api
 from tiny_course import REPOSITORY
@@ -22,6 +23,8 @@ from autograder.classroom import records, report
 from autograder.classroom.feedback import generate_feedback
 from autograder.classroom.grade import grade
 from autograder.course import Course
+from autograder.judging import feedback
+from autograder.judging.judge import Judge
 
 # nbgrader's own way to add a submission makes SQLAlchemy warn; nbconvert warns of what it will do one day
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -71,30 +74,45 @@ def test_the_formgraders_code_path_writes_the_same_gradebook(graded, tmp_path_fa
     assert dump(course).splitlines() == dump(graded[0]).splitlines()
 
 
-def test_feedback_shows_hints_and_nothing_hidden(graded):
+def test_feedback_shows_hints_and_no_hidden_expected_value(graded):
     course, _ = graded
-    verdicts = {verdict["student"]: verdict for verdict in records.verdicts(course, LESSON)}
-    readable = [student for student, verdict in verdicts.items() if "error" not in verdict]
     hidden = library.load(course.solutions, LESSON)
-    hints = {
-        (name, known.name): known.hint
-        for name, item in hidden.exercises.items()
-        for known in item.misconceptions
-    }
-    mistaken = {
-        student: hints[name, verdict["misconception"]]
-        for student in readable
-        for name, verdict in verdicts[student]["exercises"].items()
-        if verdict["misconception"]
-    }
-    for student, hint in list(mistaken.items())[:4]:
+    cases = Judge(hidden, course.secret()).cases
+    mistaken = [
+        (verdict["student"], name, found["misconception"])
+        for verdict in records.verdicts(course, LESSON)
+        for name, found in verdict.get("exercises", {}).items()
+        if found["misconception"]
+    ]
+    assert len(mistaken) >= 5
+    for student, name, misconception in mistaken[:6]:
         assert generate_feedback(course, LESSON, student) > 0
-        page = (course.feedback / student / LESSON / f"{LESSON}.html").read_text()
-        assert hint.split(":")[0].split("'")[0][:30] in page
-        assert "<b>Hint.</b>" in page
-        for told in re.findall(r"<p>For example.*?</pre>", page, re.S):
-            assert "expected" not in told.lower()
+        page = html.unescape((course.feedback / student / LESSON / f"{LESSON}.html").read_text())
+        (hint,) = [
+            known.hint for known in hidden.exercises[name].misconceptions if known.name == misconception
+        ]
+        assert hint in page
+        wrong = zip(cases.of(name), cases.mistaken(name, misconception), strict=True)
+        expected = {
+            feedback.show(case.expected[0].value)
+            for case, answer in wrong
+            if not same(case.expected[0].value, getattr(answer[0], "value", None))
+        }
+        told = {text for text in expected if sum(letter.isdigit() for letter in text) > 4 and "." in text}
+        assert told
+        for text in told:
+            assert text not in page, f"{student} reads what {name} should have answered"
         assert "BEGIN HIDDEN" not in page
+
+
+def same(expected, answer):
+    return np.shape(expected) == np.shape(answer) and np.allclose(expected, answer)
+
+
+def test_feedback_without_grades_says_what_to_do_first(tmp_path_factory):
+    course = make_class(tmp_path_factory.mktemp("ungraded"))
+    with pytest.raises(library.UserError, match="run `autograder grade` first"):
+        generate_feedback(course, LESSON)
 
 
 def test_the_report_on_the_sample_class_names_what_it_found(graded):
