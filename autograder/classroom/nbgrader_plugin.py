@@ -80,11 +80,11 @@ class RecordGrades(NbGraderPreprocessor):
 
 
 def register_lesson(assignment: str, student: str, notebooks: list[str]) -> None:
-    """A hook of nbgrader's, called in the class's folder before it grades: a lesson that the gradebook
-    has not heard of is entered, so `nbgrader generate_assignment` need not have run here."""
+    """A hook of nbgrader's, called in the class's folder before it grades: the lesson is entered into the
+    gradebook as it was released, so `nbgrader generate_assignment` need not have run here."""
     course = Course.find(Path())
     with open_book(course) as book:
-        if course.released(assignment).is_file() and not book.has_lesson(assignment):
+        if course.released(assignment).is_file():
             book.register(course.released(assignment))
 
 
