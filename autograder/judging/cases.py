@@ -19,8 +19,19 @@ import numpy as np
 
 from attention_lib.compare import Difference, Tolerance, compare, tolerance_for
 from autograder.exercise import Case, Exercise, Function
+from autograder.judging.stand_ins import StandIn
 from autograder.library import Library
-from autograder.sandbox.script import Event, Let, Raised, Returned, Step, Undefined, one_call, perform
+from autograder.sandbox.script import (
+    Event,
+    Let,
+    Raised,
+    Returned,
+    Stand,
+    Step,
+    Undefined,
+    one_call,
+    perform,
+)
 
 
 class GraderFault(Exception):
@@ -96,6 +107,28 @@ class HiddenCases:
             if set(standing_in) <= self.builds_on(builder)
         ]
         return [(made, tuple(answer(name, made, case.steps) for case in self.of(name))) for made in rebuilt]
+
+    def stood_in(
+        self, name: str, absent: frozenset[str], standing_in: Mapping[str, Function]
+    ) -> list[tuple[list[Stand], list[tuple[Event, ...]]]]:
+        """Case by case: the steps that let tables of random values stand in for the exercises `absent`,
+        and what the reference and each alternative that is built on one of these make of them."""
+        exercise = self._library.exercises[name]
+        builders = [b for b in (exercise.reference, *exercise.alternatives) if absent & self.builds_on(b)]
+        found = []
+        for case in self.of(name):
+            tables = {
+                upstream: StandIn(
+                    upstream,
+                    self._library.exercises[upstream].reference,
+                    self._rng(name, case.aspect, case.name, upstream),
+                )
+                for upstream in sorted(absent)
+            }
+            rebuilt = [self._rebuilt(builder, {**standing_in, **tables}) for builder in builders]
+            answers = [answer(name, made, case.steps) for made in rebuilt]
+            found.append(([table.step for table in tables.values()], answers))
+        return found
 
     def builds_on(self, function: Function) -> set[str]:
         """The exercises whose names `function` uses, directly or through one another."""

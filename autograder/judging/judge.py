@@ -98,6 +98,8 @@ class Sitting:
         self._cases = judge.cases
         #: for each exercise with a known mistake, a function that answers as the student's does
         self._standing_in: dict[str, Function] = {}
+        #: exercises whose function could not be run
+        self._absent: set[str] = set()
 
     def exercise(self, name: str, ask: Ask, written: Written | None = None) -> ExerciseVerdict:
         """Ask the student's `name` all its hidden cases. A fault of the grader's own is a verdict too.
@@ -107,10 +109,13 @@ class Sitting:
         """
         exercise = self._library.exercises[name]
         try:
-            return self._judged(exercise, ask, written)
+            verdict = self._judged(exercise, ask, written)
         except GraderFault as fault:
             message = f"The grader failed here, not you: a person will grade this. ({fault})"
             return ExerciseVerdict(name, Outcome.GRADER_ERROR, None, exercise.points, message)
+        if verdict.outcome in (Outcome.TIMED_OUT, Outcome.ERRORED):
+            self._absent.add(name)
+        return verdict
 
     def question(self, name: str, answer: Any, written: Written | None = None) -> QuestionVerdict:
         """Judge the value (or `Undefined`) that the student gave to the question's variable."""
@@ -127,7 +132,7 @@ class Sitting:
             return _without_answer(exercise, asked[0], written)
         if all(one.right for one in asked):
             return _verdict(exercise, asked)
-        carried = self._carry_forward(exercise, asked, written)
+        carried = self._carry_forward(exercise, asked, written) or self._stand_in(exercise, ask, written)
         if carried is not None:
             return carried
         known = self._diagnose(exercise, asked)
@@ -146,8 +151,30 @@ class Sitting:
                 if _answers_as(asked, answers):
                     self._standing_in[exercise.name] = function
                     right = [_right_if_answered(one) for one in asked]
-                    return _verdict(exercise, right, carried_from=upstream[-1])
+                    given = f"Right, given your {upstream[-1]}: a mistake costs its own exercise only."
+                    return _verdict(exercise, right, carried_from=upstream[-1], message=given)
         return None
+
+    def _stand_in(self, exercise: Exercise, ask: Ask, written: Written | None) -> ExerciseVerdict | None:
+        """The verdict when the code is right with stand-ins for what it calls and could not be run."""
+        absent = frozenset(name for name in self._absent if written is not None and written.mentions(name))
+        if not absent:
+            return None
+        asked: list[Asked] = []
+        agreeing: list[set[int]] = []
+        stood_in = self._cases.stood_in(exercise.name, absent, self._standing_in)
+        for case, (tables, answers) in zip(self._cases.of(exercise.name), stood_in, strict=True):
+            try:
+                one = Asked(case, tuple(ask([*tables, *case.fresh_steps()])), None)
+            except (ChildTimedOut, ChildDied):
+                return None
+            asked.append(one)
+            agreeing.append({at for at, answer in enumerate(answers) if _same_value(one, answer)})
+        if not set.intersection(*agreeing):
+            return None
+        upstream = max(absent)
+        given = f"Right, with a stand-in for your {upstream}, which could not be run."
+        return _verdict(exercise, asked, carried_from=upstream, message=given)
 
     def _diagnose(self, exercise: Exercise, asked: Sequence[Asked]) -> Misconception | None:
         """The misconception whose answers equal the student's on every failing case; where several do,
@@ -200,6 +227,10 @@ def _same(one: Asked, answer: Sequence[Event]) -> bool:
     return one.events is not None and difference(answer, one.events, one.case.tolerance) is None
 
 
+def _same_value(one: Asked, answer: Sequence[Event]) -> bool:
+    return _same(one, answer) and agrees_by_value(answer, one.events or ())
+
+
 def _answers_as(asked: Sequence[Asked], answers: Sequence[Sequence[Event]]) -> bool:
     """Whether every failing case is answered as in `answers`, at least one of them by a value: an
     exception alone is too easily had to tell one mistake from another."""
@@ -242,6 +273,7 @@ def _verdict(
     *,
     known: Misconception | None = None,
     carried_from: str | None = None,
+    message: str | None = None,
 ) -> ExerciseVerdict:
     aspects = tuple(_aspect(aspect.name, aspect.points, asked) for aspect in exercise.aspects)
     score = sum(aspect.score for aspect in aspects)
@@ -250,7 +282,7 @@ def _verdict(
         _outcome(asked, score, exercise.points),
         score,
         exercise.points,
-        _message(aspects, carried_from),
+        message or "; ".join(f"{aspect.name}: {aspect.message}" for aspect in aspects if aspect.message),
         misconception=known.name if known else None,
         hint=known.hint if known else None,
         carried_from=carried_from,
@@ -295,13 +327,6 @@ def _outcome(asked: Sequence[Asked], score: float, points: float) -> Outcome:
     if score > 0:
         return Outcome.PARTIAL
     return Outcome.ERRORED if failures == {Outcome.ERRORED} else Outcome.FAILED
-
-
-def _message(aspects: Sequence[AspectVerdict], carried_from: str | None) -> str:
-    if carried_from is not None:
-        return f"Right, given your {carried_from}: a mistake costs its own exercise only."
-    failing = [f"{aspect.name}: {aspect.message}" for aspect in aspects if aspect.message]
-    return "; ".join(failing)
 
 
 def _evidence(exercise: Exercise, asked: Sequence[Asked]) -> Evidence | None:

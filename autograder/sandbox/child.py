@@ -21,7 +21,7 @@ from typing import Any
 from autograder.sandbox import wire
 from autograder.sandbox.capture import RECORDER, Shell, Stream, drop_figures
 from autograder.sandbox.isolation import Layer, Walls, isolate
-from autograder.sandbox.script import Returned, Undefined, perform
+from autograder.sandbox.script import Returned, Undefined, perform, standing_in
 
 SOCKET = 3
 
@@ -124,7 +124,9 @@ def _run(shell: Shell, source: str, caps: Caps) -> Reply:
 def _ask(shell: Shell, steps: list[Any], caps: Caps) -> Reply:
     RECORDER.start(0)  # what a student's function prints while it is asked is nobody's output
     try:
-        return "events", perform(steps, shell.user_ns, lambda value: wire.freeze(value, caps.answer_bytes))
+        with standing_in(steps, shell.user_ns):
+            events = perform(steps, shell.user_ns, lambda value: wire.freeze(value, caps.answer_bytes))
+        return "events", events
     finally:
         drop_figures()
 

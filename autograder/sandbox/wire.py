@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from attention_lib.compare import Opaque
-from autograder.sandbox.script import Call, Change, Let, Look, Raised, Returned, Undefined
+from autograder.sandbox.script import Call, Change, Let, Look, Raised, Returned, Stand, Undefined
 
 MAX_BYTES = 64 << 20
 MAX_ITEMS = 500_000
@@ -40,7 +40,7 @@ FRAME_HEADER = struct.Struct("<I")
 DTYPES = tuple(
     map(np.dtype, ("?", "<i1", "<i2", "<i4", "<i8", "<u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8"))
 )
-RECORDS: tuple[type, ...] = (Let, Call, Change, Look, Returned, Raised, Undefined)
+RECORDS: tuple[type, ...] = (Let, Call, Change, Look, Stand, Returned, Raised, Undefined)
 
 _LENGTH = struct.Struct("<I")
 _INT = struct.Struct("<q")

@@ -138,11 +138,11 @@ def test_a_notebook_that_cannot_be_read_is_one_clear_line_and_exit_2(lesson, tmp
     ],
 )
 def test_trouble_in_one_function_costs_that_exercise_alone(quick_grader, solved, hidden, trouble, outcome):
-    name = next(iter(hidden.exercises))
-    broken = f"def {name}(*arguments):\n    {trouble}\n"
-    graded = quick_grader.grade_notebook(with_cell(solved, name, broken))
-    assert (graded.exercises[name].outcome, graded.exercises[name].score) == (outcome, 0)
-    assert graded.score == hidden.max_score - hidden.exercises[name].points
+    for name, exercise in hidden.exercises.items():
+        broken = f"def {name}(*arguments):\n    {trouble}\n"
+        graded = quick_grader.grade_notebook(with_cell(solved, name, broken))
+        assert (graded.exercises[name].outcome, graded.exercises[name].score) == (outcome, 0)
+        assert graded.score == hidden.max_score - exercise.points, name
 
 
 @pytest.mark.parametrize(
@@ -156,10 +156,10 @@ def test_trouble_in_one_function_costs_that_exercise_alone(quick_grader, solved,
     ],
 )
 def test_trouble_in_one_cell_costs_what_that_cell_defines(quick_grader, solved, hidden, trouble, outcome):
-    name = next(iter(hidden.exercises))
-    graded = quick_grader.grade_notebook(with_cell(solved, name, trouble))
-    assert (graded.exercises[name].outcome, graded.exercises[name].score) == (outcome, 0)
-    assert graded.score == hidden.max_score - hidden.exercises[name].points
+    for name, exercise in hidden.exercises.items():
+        graded = quick_grader.grade_notebook(with_cell(solved, name, trouble))
+        assert (graded.exercises[name].outcome, graded.exercises[name].score) == (outcome, 0)
+        assert graded.score == hidden.max_score - exercise.points, name
 
 
 def test_grading_writes_a_valid_notebook(grader, solved):

@@ -9,7 +9,7 @@ from asking import asking
 from autograder.exercise import Outcome
 from autograder.judging.judge import Written
 from autograder.sandbox.client import ChildDied, ChildTimedOut
-from autograder.sandbox.script import perform
+from autograder.sandbox.script import Stand, perform, standing_in
 
 
 def test_reference_gets_full_points(judge, tiny):
@@ -156,6 +156,60 @@ def test_an_error_is_not_carried_into_code_that_does_not_mention_its_exercise(ju
         sitting = judge.sitting()
         sitting.exercise("doubled", asking(doubled=squares))
         assert sitting.exercise("doubled_sums", asking(doubled_sums=sums), Written(source)).score == score
+
+
+def timing_out(steps):
+    raise ChildTimedOut("ran longer than 10 s", alive=False)
+
+
+def composed_in_a_process(standing):
+    """An `ask` for a notebook whose `doubled` hangs, unless a table stands in for it."""
+    namespace = {"doubled": lambda X: timing_out(X)}
+    namespace["doubled_sums"] = lambda X: standing(X, lambda Y: namespace["doubled"](Y))
+
+    def ask(steps):
+        if not any(isinstance(step, Stand) for step in steps):
+            timing_out(steps)
+        with standing_in(steps, namespace):
+            return perform(steps, namespace)
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("composed", "score"),
+    [
+        (lambda X, doubled: doubled(X).sum(axis=1), 3),
+        (lambda X, doubled: sum(np.array(doubled(X)).T), 3),
+        (lambda X, doubled: doubled(X).sum(axis=0), 0),
+        (lambda X, doubled: np.zeros(len(X)), 0),
+        (lambda X, doubled: (2 * X).sum(axis=1), 0),
+        (lambda X, doubled: doubled(X + 1).sum(axis=1), 0),
+    ],
+)
+def test_code_that_calls_what_could_not_be_run_is_judged_with_a_stand_in(judge, composed, score):
+    sitting = judge.sitting()
+    sitting.exercise("doubled", timing_out, Written("def doubled(X): ..."))
+    verdict = sitting.exercise(
+        "doubled_sums", composed_in_a_process(composed), Written("def doubled_sums(X): doubled(X)")
+    )
+    assert verdict.score == score
+    assert verdict.carried_from == ("doubled" if score else None)
+
+
+def test_a_stand_in_holds_shape_and_zeros_of_the_right_answer_and_nothing_else(judge):
+    for tables, _ in judge.cases.stood_in("doubled_sums", frozenset({"doubled"}), {}):
+        [(arguments, value)] = tables[0].answers
+        assert value.shape == arguments[0].shape
+        assert np.all((value >= 0.1) & (value <= 1))
+
+
+def test_the_students_function_is_back_after_the_script(judge):
+    namespace = {"doubled": len}
+    steps = [Stand("doubled", ()), Stand("other", ())]
+    with standing_in(steps, namespace), pytest.raises(LookupError, match="not foreseen"):
+        namespace["doubled"](1)
+    assert namespace == {"doubled": len}
 
 
 def test_a_call_of_an_unwritten_function_is_not_called_unwritten_itself(judge):

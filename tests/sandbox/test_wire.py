@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 
 from attention_lib.compare import Opaque
 from autograder.sandbox import wire
-from autograder.sandbox.script import Call, Change, Let, Look, Raised, Returned, Undefined
+from autograder.sandbox.script import Call, Change, Let, Look, Raised, Returned, Stand, Undefined
 
 PLAIN = st.recursive(
     st.none()
@@ -59,6 +59,7 @@ def test_arrays_arrive_with_shape_kind_and_bits(array: np.ndarray) -> None:
     "step_or_event",
     [
         Look("a"),
+        Stand("f", (((1, [2.0]), 3.0), ((), ()))),
         Change("a", 2.5),
         Call("f", ("a", "b"), "c"),
         Returned((1, [2.0]), (3,)),
