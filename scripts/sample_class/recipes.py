@@ -301,11 +301,13 @@ def several_mistakes(work: HandedIn, answers: Answers) -> None:
 
 @recipe(
     "Emma Lindqvist",
-    "right values, but changes her arguments in place",
+    "changes her arguments in place; nan for a zero vector",
+    mistakes={"cosine_score_matrix": "nan_for_a_zero_vector"},
     loses="normalize_scores causal_weights",
 )
 def changes_arguments(work: HandedIn, answers: Answers) -> None:
     all_right(work, answers, text=texts.UNSURE)
+    but(work, answers, cosine_score_matrix="nan_for_a_zero_vector")
     work.fill("normalize_scores", answers.wrapped("normalize_scores", first="scores -= scores.max()"))
     work.fill("causal_weights", answers.wrapped("causal_weights", first="S -= S.max(axis=1, keepdims=True)"))
 
@@ -315,12 +317,14 @@ def changes_arguments(work: HandedIn, answers: Answers) -> None:
 
 @recipe(
     "Diego Morales",
-    "half done",
+    "half done, and divides by the sum",
+    mistakes={"normalize_scores": "divides_by_the_sum"},
     loses="causal_weights first_approach_output cosine_score_matrix third_output recurrent_or_attention",
 )
 def half_done(work: HandedIn, answers: Answers) -> None:
-    for name in ("dot_score", "score_matrix", "normalize_scores"):
+    for name in ("dot_score", "score_matrix"):
         work.fill(name, answers.right(name))
+    but(work, answers, normalize_scores="divides_by_the_sum")
     for name in ("orthogonal_has_zero_influence", "order_of_first_approach"):
         work.fill(name, answers.key(name))
 
@@ -338,7 +342,8 @@ def blank(work: HandedIn, answers: Answers) -> None:
 @recipe(
     "Omar Farouk",
     "functions that raise, and a cell that does not parse",
-    loses="score_matrix causal_weights first_approach_output cosine_score_matrix third_output",
+    loses="score_matrix causal_weights cosine_score_matrix third_output",
+    carried="first_approach_output",
 )
 def raises(work: HandedIn, answers: Answers) -> None:
     all_right(work, answers, text=texts.UNSURE)
@@ -363,9 +368,15 @@ def truncated(work: HandedIn, answers: Answers) -> None:
     all_right(work, answers, text=texts.THOROUGH)
 
 
-@recipe("Yuki Tanaka", "deleted most check cells, and a setup cell's output with them")
+@recipe(
+    "Yuki Tanaka",
+    "deleted most check cells; masks after the softmax too",
+    mistakes={"causal_weights": "zeroed_after_softmax"},
+    carried="first_approach_output",
+)
 def deleted_checks(work: HandedIn, answers: Answers) -> None:
     all_right(work, answers, text=texts.NUMBERS_ONLY)
+    but(work, answers, causal_weights="zeroed_after_softmax")
     for name in ("dot_score", "normalize_scores", "first_approach_output", "third_output"):
         work.drop(f"test_{name}")
 
@@ -387,9 +398,16 @@ def duplicated_cells(work: HandedIn, answers: Answers) -> None:
 # --- what a grader has to survive ------------------------------------------------------------------------
 
 
-@recipe("Chloé Dubois", "a loop that never ends", loses="cosine_score_matrix", student="chloe.dubois")
+@recipe(
+    "Chloé Dubois",
+    "a loop that never ends, after a score that is not summed",
+    mistakes={"dot_score": "not_summed"},
+    loses="cosine_score_matrix",
+    student="chloe.dubois",
+)
 def endless_loop(work: HandedIn, answers: Answers) -> None:
     all_right(work, answers, text=texts.VAGUE)
+    but(work, answers, dot_score="not_summed")
     work.fill(
         "cosine_score_matrix",
         """
