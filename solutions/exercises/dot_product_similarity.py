@@ -67,8 +67,8 @@ def dot_score(x_i, x_j):
 
     x_i : (d,)
     x_j : (d,)
-    Returns one number (a float): large when the two point the same way, 0 when they are
-    orthogonal, negative when they point apart.
+    Returns one number (a float): large when the two point the same way, 0 when
+    they are orthogonal, negative when they point apart.
     """
     return x_i @ x_j
 
@@ -488,8 +488,8 @@ def causal_weights(S):
         A[i, j] = exp(S[i, j]) / Σ_{j' ≤ i} exp(S[i, j'])   for j ≤ i
         A[i, j] = 0                                         for j > i
 
-    S : (n, n), S[i, j] is the score that token i gives token j, below 700. Do not count on S being
-        symmetric: from lesson 2 on it is not.
+    S : (n, n), S[i, j] is the score that token i gives token j, below 700;
+        from lesson 2 on S is not symmetric, so do not count on it
     Returns A : (n, n), lower triangular, every row adds up to 1.
     """
     votes = np.tril(np.exp(S))
@@ -798,14 +798,15 @@ def only_a_zero_vector(rng):
     ],
 )
 def cosine_score_matrix(X, eps=1e-12):
-    """The cosines of the angles between all pairs of tokens: scores that no length can sway.
+    """The cosines of the angles between all pairs of tokens.
 
         C[i, j] = x_i · x_j / (‖x_i‖ ‖x_j‖),   ‖x‖ = √(x · x)
 
     X : (n, d), token i is row i
-    eps : a small number that keeps a division by zero away; where it enters is yours to choose
-    Returns C : (n, n), between -1 and 1. A zero vector has no direction: its similarity to
-    everything, itself included, is 0.
+    eps : a small number that keeps a division by zero away; where it enters
+        is yours to choose
+    Returns C : (n, n), between -1 and 1. A zero vector has no direction: its
+    similarity to everything, itself included, is 0.
     """
     lengths = np.linalg.norm(X, axis=1, keepdims=True)
     directions = X / np.maximum(lengths, eps)
