@@ -17,8 +17,9 @@ from nbformat.v4 import new_output
 
 from autograder.exercise import Outcome
 from autograder.judging import feedback
-from autograder.judging.judge import Judge, Written
+from autograder.judging.judge import Judge
 from autograder.judging.restore import grade_id
+from autograder.judging.scoring import Written
 from autograder.judging.verdict import ExerciseVerdict, QuestionVerdict
 from autograder.sandbox.client import Child, ChildDied, ChildTimedOut, Limits, Sandbox
 from autograder.sandbox.script import Event, Step

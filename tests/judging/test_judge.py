@@ -7,7 +7,7 @@ import pytest
 from asking import asking
 
 from autograder.exercise import Outcome
-from autograder.judging.judge import Written
+from autograder.judging.scoring import Written
 from autograder.sandbox.client import ChildDied, ChildTimedOut
 from autograder.sandbox.script import Stand, perform, standing_in
 
