@@ -98,11 +98,16 @@ class Course:
     def secret(self) -> bytes:
         """The secret from which this class's hidden inputs are drawn; made on first use, mode 600.
 
-        Raises UserError when the file is there and holds something else.
+        Raises UserError when it can't be made, or the file is there and holds something else.
         """
         path = self.root / ".course_secret"
         if not path.exists():
-            _make_secret(path)
+            try:
+                _make_secret(path)
+            except OSError as error:
+                raise UserError(
+                    f"{path} can't be made ({error.strerror}): grading needs to write in the class's folder"
+                ) from error
         return _read_secret(path)
 
 

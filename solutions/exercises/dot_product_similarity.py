@@ -247,6 +247,22 @@ def rows_normalised(X):
 
 
 @misconception(
+    score_matrix, hint="Each of your rows adds up to 1. Which step of the lesson does that, and when?"
+)
+def rows_divided_by_their_sum(X):
+    S = X @ X.T
+    return S / S.sum(axis=1, keepdims=True)
+
+
+@misconception(
+    score_matrix, hint="S[0, 0] must be x_0 · x_0. What did you divide row 0 by, and does the formula?"
+)
+def rows_of_length_one(X):
+    S = X @ X.T
+    return S / np.linalg.norm(S, axis=1, keepdims=True)
+
+
+@misconception(
     score_matrix, hint="Your rows add up to 1. Is that asked of a score, or of what comes after it?"
 )
 def weights_already(X):
@@ -571,6 +587,15 @@ def nothing_left_for_the_first(S):
 def columns_normalised(S):
     votes = np.tril(np.exp(S))
     return votes / votes.sum(axis=0, keepdims=True)
+
+
+@misconception(
+    causal_weights,
+    hint="Add up your rows. Along which axis did you share out, and was the future still among them?",
+)
+def columns_normalised_then_masked(S):
+    votes = np.exp(S)
+    return np.tril(votes / votes.sum(axis=0, keepdims=True))
 
 
 @misconception(
