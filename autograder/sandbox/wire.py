@@ -289,7 +289,7 @@ class _Decoder:
         if math.prod(max(axis, 1) for axis in shape) * dtype.itemsize > self.limit:
             raise WireError("an array beyond the cap")
         raw = np.frombuffer(self.take(math.prod(shape) * dtype.itemsize), dtype=np.uint8)
-        if dtype.kind == "b" and raw.size and raw.max() > 1:
+        if dtype.kind == "b" and np.any(raw > 1):
             raise WireError("a boolean that is neither 0 nor 1")
         return raw.view(dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=True)
 

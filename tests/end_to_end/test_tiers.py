@@ -1,0 +1,56 @@
+"""Grading on lesser kernels: the base tier is enough, below it grading refuses unless told otherwise."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BASE = {"limits", "privileges", "landlock", "seccomp"}
+LESSER_KERNEL = Path(__file__).parents[1] / "lesser_kernel.py"
+
+
+@pytest.fixture
+def judge_on(course, lesson):
+    """Run `autograder judge --json` on the solved notebook, on such a kernel: exit code and JSON."""
+
+    def run(kernel, *options):
+        judge = [
+            sys.executable,
+            "-m",
+            "autograder.cli",
+            "judge",
+            str(course.solved(lesson)),
+            "--json",
+            *options,
+        ]
+        command = [sys.executable, str(LESSER_KERNEL), kernel, *judge]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    return run
+
+
+def test_an_unprivileged_container_grades_on_the_base_tier(judge_on, hidden):
+    code, graded = judge_on("container")
+    assert (code, graded["score"]) == (0, hidden.max_score)
+    assert set(graded["sandbox"]) == BASE
+
+
+@pytest.mark.parametrize("layer", ["landlock", "seccomp"])
+def test_below_the_base_tier_grading_refuses_and_says_what_is_missing(judge_on, layer):
+    code, answer = judge_on(f"no-{layer}")
+    assert (code, set(answer)) == (2, {"error"})
+    assert layer in answer["error"]
+    assert "--unsafe" in answer["error"]
+
+
+def test_unsafe_grades_all_the_same_and_says_so(judge_on, hidden):
+    code, graded = judge_on("no-landlock", "--unsafe")
+    assert (code, graded["score"]) == (0, hidden.max_score)
+    assert "landlock" not in graded["sandbox"]
+    assert "seccomp" in graded["sandbox"]
