@@ -21,7 +21,7 @@ from autograder.course import Course
 from autograder.library import UserError
 
 #: Taken as they are, where the course has them.
-_COPIED = ("LICENSE", "LICENSE-PROSE", "NOTICE")
+_COPIED = ("LICENSE", "LICENSE-PROSE", "NOTICE", "environment.yml")
 _PYTHON = ">=3.11"
 _DEPENDENCIES = ["numpy>=2.0", "matplotlib>=3.9", "jupyterlab>=4.4"]
 
@@ -97,7 +97,6 @@ def fill(course: Course, folder: Path) -> None:
     titles = {lesson: _title(course.released(lesson)) for lesson in lessons}
     written = {
         "README.md": _readme(course, titles),
-        "environment.yml": _environment(course),
         "pyproject.toml": _pyproject(course),
         ".gitignore": "__pycache__/\n.ipynb_checkpoints/\n*.egg-info/\n.venv/\n",
     }
@@ -123,26 +122,6 @@ def _project(course: Course) -> dict[str, Any]:
     table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     project: dict[str, Any] = table.get("project", {})
     return project
-
-
-def _environment(course: Course) -> str:
-    project = _project(course)
-    packages = [
-        f"python{project.get('requires-python', _PYTHON)}",
-        *project.get("dependencies", _DEPENDENCIES),
-    ]
-    lines = [f"  - {package}" for package in [*packages, "pip", "pip:"]]
-    return "\n".join(
-        [
-            "name: attention-course",
-            "channels:",
-            "  - conda-forge",
-            "dependencies:",
-            *lines,
-            "      - -e .",
-            "",
-        ]
-    )
 
 
 def _pyproject(course: Course) -> str:

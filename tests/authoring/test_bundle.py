@@ -18,6 +18,7 @@ from .conftest import LESSON, change
 @pytest.fixture(scope="module")
 def bundled(built: Course, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny course's bundle: for reading only."""
+    (built.home / "environment.yml").write_text("name: tiny\n")
     destination = tmp_path_factory.mktemp("bundle") / "students"
     bundle(built, destination)
     return destination

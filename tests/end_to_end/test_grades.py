@@ -163,4 +163,7 @@ def test_trouble_in_one_cell_costs_what_that_cell_defines(quick_grader, solved, 
 
 
 def test_grading_writes_a_valid_notebook(grader, solved):
-    nbformat.validate(grader.grade_notebook(solved).notebook)
+    graded = grader.grade_notebook(solved).notebook
+    nbformat.validate(graded)
+    judged = [cell.id for cell in graded.cells if cell.id.startswith("test_") and not cell.outputs]
+    assert judged == []
