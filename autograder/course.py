@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,14 +115,14 @@ class Course:
 def _make_secret(path: Path) -> None:
     """Write a whole secret beside `path`, then link it there: of two processes that start at once, one
     wins and the other reads the winner's."""
-    drawn = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(drawn, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    descriptor, drawn = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # mode 600
+    with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_hex(SECRET_BYTES) + "\n")
     try:
         with contextlib.suppress(FileExistsError):
             os.link(drawn, path)
     finally:
-        drawn.unlink()
+        os.unlink(drawn)
 
 
 def _read_secret(path: Path) -> bytes:

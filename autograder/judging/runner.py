@@ -54,7 +54,7 @@ class Session:
     limits: Limits
     _child: Child | None = None
     _history: list[str] = field(default_factory=list)
-    _started: float = field(default_factory=time.monotonic)
+    _started: float = field(default_factory=lambda: time.monotonic())
 
     def run_cell(self, source: str) -> Ran:
         """Run a cell. One that kills or blocks the child is left out of what a new child runs again."""

@@ -39,6 +39,16 @@ def test_released_notebook_untouched_gets_nothing_and_is_nobodys_error(grader, r
     assert (graded.score, graded.needs_manual) == (0, ())
 
 
+def test_a_written_answer_waits_for_a_person_and_a_blank_one_is_worth_nothing(
+    grader, solved, released, hidden
+):
+    assert hidden.free_texts
+    answered, blank = grader.grade_notebook(solved), grader.grade_notebook(released)
+    assert set(answered.needs_manual) == set(hidden.free_texts)
+    for name in hidden.free_texts:
+        assert (answered.scores()[name], blank.scores()[name]) == (None, 0)
+
+
 def test_each_misconception_costs_its_own_exercise_alone_and_is_named(mistaken, hidden):
     for (name, known), graded in mistaken.items():
         assert graded.exercises[name].misconception == known

@@ -49,6 +49,22 @@ def transposed(X):
     return 2 * X.T
 
 
+@misconception(doubled, hint="Which row is first?")
+def upside_down(X):
+    return 2 * X[::-1]
+
+
+@misconception(doubled, hint="Which row is first, and what if there is one?")
+def upside_down_or_tripled(X):
+    return 2 * X[::-1] if len(X) > 1 else 3 * X
+
+
+@misconception(doubled, hint="Whose array is that?")
+def tripled_in_place(X):
+    X *= 3
+    return X
+
+
 @exercise(points=3, aspects=[values(3, ragged, square)], examples=[example("by hand", [[1.0, 2.0]])])
 def doubled_sums(X):
     """Row sums of twice X (n, d) -> (n,)."""
@@ -63,6 +79,24 @@ def column_sums(X):
 @alternative(doubled_sums)
 def sums_then_doubles(X):
     return 2 * X.sum(axis=1)
+
+
+@exercise(points=1, aspects=[values(1, ragged, square)], examples=[example("by hand", [[1.0, 2.0]])])
+def doubled_total(X):
+    """Sum of twice X (n, d) -> a number."""
+    return doubled_sums(X).sum()
+
+
+@exercise(points=1, aspects=[values(1, ragged)], examples=[example("by hand", [[1.0, 2.0]])])
+def clipped(X):
+    """X (n, d) with its negative numbers set to 0."""
+    return np.maximum(X, 0)
+
+
+@exercise(points=1, aspects=[values(1, ragged)], examples=[example("by hand", [[1.0, 2.0]])])
+def clipped_sums(X):
+    """Row sums of X (n, d), negative numbers left out -> (n,)."""
+    return clipped(X).sum(axis=1)
 
 
 def negative(rng):
@@ -88,6 +122,8 @@ def root(x):
 pick = question("pick", "choice", key="B", prompt="Which?", options={"A": "a", "B": "b"},
                 hints=[("A", "Look at the second.")])
 pair = question("pair", "numbers", key=[0.7884, 2.0], prompt="Which?", hints=[([2.0, 0.7884], "Order.")])
+small = question("small", "number", key=0.1402, prompt="Which?")
+one = question("one", "number", key=1.0, prompt="Which?")
 truth = question("truth", "bool", key=False, prompt="Is it?")
 order = question("order", "order", key="BAC", prompt="Order?")
 roles = question("roles", "match", key={"query": "A", "key": "B"}, prompt="Match.")

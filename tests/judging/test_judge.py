@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from asking import asking
 
+from attention_lib.compare import tolerance_for
 from autograder.exercise import Outcome
+from autograder.judging.cases import difference
 from autograder.judging.scoring import Written
 from autograder.sandbox.client import ChildDied, ChildTimedOut
-from autograder.sandbox.script import Stand, perform, standing_in
+from autograder.sandbox.script import Returned, Stand, perform, standing_in
 
 
 def test_reference_gets_full_points(judge, tiny):
@@ -50,8 +52,34 @@ def test_every_misconception_is_named_with_its_hint(judge, tiny):
 
 
 def test_unknown_mistake_gets_no_name(judge):
-    verdict = judge.exercise("doubled", asking(doubled=lambda X: 3 * X))
+    verdict = judge.exercise("doubled", asking(doubled=lambda X: 5 * X))
     assert (verdict.outcome, verdict.misconception) == (Outcome.FAILED, None)
+
+
+def test_a_mistake_that_shows_in_some_cases_only_is_named_too(judge):
+    verdict = judge.exercise("doubled", asking(doubled=lambda X: 2 * X[::-1]))
+    assert (verdict.outcome, verdict.misconception) == (Outcome.PARTIAL, "upside_down")
+
+
+def test_a_mistake_must_explain_every_failing_case(judge):
+    verdict = judge.exercise("doubled", asking(doubled=lambda X: X**2 if len(X) == 4 else 5 * X))
+    assert verdict.misconception is None
+
+
+def test_a_stub_is_asked_once(judge):
+    calls = []
+
+    def doubled(X):
+        calls.append(X)
+        raise NotImplementedError
+
+    judge.exercise("doubled", asking(doubled=doubled))
+    assert len(calls) == 1
+
+
+def test_wrong_here_and_raising_there_is_wrong(judge):
+    verdict = judge.exercise("doubled", asking(doubled=lambda X: X @ np.ones((3, 3))))
+    assert verdict.outcome is Outcome.FAILED
 
 
 def test_points_are_given_by_aspect(judge):
@@ -118,6 +146,17 @@ def test_known_error_upstream_is_carried_forward(judge, tiny):
     verdict = sitting.exercise("doubled_sums", asking(doubled_sums=lambda X: squares(X).sum(axis=1)))
     assert (verdict.outcome, verdict.score, verdict.carried_from) == (Outcome.PASSED, 3, "doubled")
     assert verdict.misconception is None
+
+
+def test_a_known_error_is_carried_through_a_chain(judge, tiny):
+    sitting = judge.sitting()
+    squares = tiny.exercises["doubled"].misconceptions[0].function
+    sitting.exercise("doubled", asking(doubled=squares))
+    sums = Written("def doubled_sums(X): return doubled(X).sum(1)")
+    sitting.exercise("doubled_sums", asking(doubled_sums=lambda X: squares(X).sum(axis=1)), sums)
+    total = Written("def doubled_total(X): return doubled_sums(X).sum()")
+    verdict = sitting.exercise("doubled_total", asking(doubled_total=lambda X: squares(X).sum()), total)
+    assert (verdict.score, verdict.carried_from) == (1, "doubled_sums")
 
 
 def test_unknown_error_upstream_is_not_carried_forward(judge):
@@ -204,6 +243,12 @@ def test_a_stand_in_holds_shape_and_zeros_of_the_right_answer_and_nothing_else(j
         assert np.all((value >= 0.1) & (value <= 1))
 
 
+def test_a_stand_in_keeps_the_zeros_of_the_right_answer(judge):
+    [(tables, _)] = judge.cases.stood_in("clipped_sums", frozenset({"clipped"}), {})
+    [(arguments, value)] = tables[0].answers
+    np.testing.assert_array_equal(value == 0, arguments[0] <= 0)
+
+
 def test_the_students_function_is_back_after_the_script(judge):
     namespace = {"doubled": len}
     steps = [Stand("doubled", ()), Stand("other", ())]
@@ -240,6 +285,25 @@ def test_a_raising_reference_is_the_graders_fault_and_leaves_the_score_open(judg
     tiny.exercises["doubled"].reference = broken
     verdict = judge.exercise("doubled", asking(doubled=lambda X: 2 * X))
     assert (verdict.outcome, verdict.score) == (Outcome.GRADER_ERROR, None)
+
+
+def test_a_reference_that_does_not_raise_as_announced_is_the_graders_fault(judge, tiny):
+    tiny.exercises["root"].reference = lambda x: 0.0
+    assert judge.exercise("root", asking(root=lambda x: 0.0)).outcome is Outcome.GRADER_ERROR
+
+
+def test_a_known_mistake_that_writes_into_its_inputs_spoils_no_question(judge):
+    before = [case.inputs["argument_0"].copy() for case in judge.cases.of("doubled")]
+    judge.exercise("doubled", asking(doubled=lambda X: 5 * X))
+    for case, X in zip(judge.cases.of("doubled"), before, strict=True):
+        np.testing.assert_array_equal(case.inputs["argument_0"], X)
+
+
+def test_fewer_answers_than_asked_for_are_a_difference():
+    tolerance = tolerance_for([1.0])
+    one, two = [Returned(1.0)], [Returned(1.0), Returned(2.0)]
+    assert difference(two, one, tolerance).kind == difference(one, two, tolerance).kind == "count"
+    assert difference(two, two, tolerance) is None
 
 
 def test_inputs_depend_on_the_secret_and_on_nothing_else(tiny):
@@ -283,6 +347,10 @@ def test_evidence_holds_inputs_and_the_students_answer(judge):
         ("pair", [0.78, 2], "failed"),
         ("pair", 0.7884, "failed"),
         ("pair", [0.7884], "failed"),
+        ("small", 0.14, "passed"),
+        ("small", 0.139, "failed"),
+        ("one", 1, "passed"),
+        ("one", True, "failed"),
         ("truth", False, "passed"),
         ("truth", np.array(False), "passed"),
         ("truth", True, "failed"),

@@ -101,6 +101,12 @@ def test_own_cells_stay_where_they_were(released):
     nbformat.validate(restored)
 
 
+def test_half_a_character_in_a_cell_does_not_keep_the_notebook_from_being_written(released):
+    submitted = json_copy(released)
+    submitted.cells[1].source = "one = '\ud800'"
+    assert nbformat.writes(restore(submitted, released)).encode("utf-8")
+
+
 def test_restoring_twice_is_restoring_once(released):
     submitted = json_copy(released)
     own, doubled = [new_code_cell("x = 1"), new_code_cell("y")], [answer("one"), answer("one")]
