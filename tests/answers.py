@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import textwrap
-from collections.abc import Callable
-from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -20,11 +16,3 @@ def with_cell(notebook: NotebookNode, name: str, source: str) -> NotebookNode:
     cell = next(cell for cell in changed.cells if grade_id(cell) == name)
     cell.source = source
     return changed
-
-
-def as_answer(function: Callable[..., Any], name: str) -> str:
-    """The source of a hidden implementation, renamed to the exercise and with the imports it needs."""
-    lines = textwrap.dedent(inspect.getsource(function)).splitlines()
-    start = next(position for position, line in enumerate(lines) if line.startswith("def "))
-    body = "\n".join(lines[start:])
-    return f"import math\n{body}\n\n{name} = {function.__name__}\n"

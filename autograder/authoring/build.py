@@ -6,8 +6,6 @@ Everything is made and checked in memory first, so a broken lesson or a leak lea
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from autograder.authoring import leaks
 from autograder.authoring.examples import examples_text, same_document
 from autograder.authoring.lesson import solved_notebook
 from autograder.course import Course
+from autograder.files import write_whole
 from autograder.library import Library, UserError
 
 
@@ -151,17 +150,3 @@ def _write(course: Course, built: Iterable[BuiltLesson], orphans: Iterable[Path]
     for path in orphans:
         path.unlink()
     return written
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` to `path` so that a reader finds the old file or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

@@ -6,7 +6,6 @@ The verdict file is written last and taken away first, so a submission that has 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,10 +14,9 @@ from typing import Any
 
 from autograder.classroom.submissions import Submission, beside_the_notebook
 from autograder.course import Course
+from autograder.files import WRITING, write_whole
 
 READ_ONLY = 0o444
-#: Folders that are being written; nbgrader's patterns do not see names that begin with a dot.
-WRITING = ".writing"
 
 
 def verdict_path(course: Course, lesson: str, student: str) -> Path:
@@ -44,7 +42,6 @@ def verdicts(course: Course, lesson: str) -> Iterator[dict[str, Any]]:
 def write_verdict(course: Course, lesson: str, student: str, verdict: dict[str, Any]) -> None:
     """Write a verdict file, whole or not at all."""
     path = verdict_path(course, lesson, student)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(verdict, indent=1) + "\n")
 
 
@@ -84,19 +81,6 @@ def remove_graded(course: Course, submission: Submission) -> None:
 def clear_workplace(course: Course) -> None:
     """Take away what a run that was killed left half-written."""
     shutil.rmtree(course.autograded / WRITING, ignore_errors=True)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is never seen half-written."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=WRITING)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _workplace(course: Course) -> Path:

@@ -21,6 +21,7 @@ from autograder.classroom import records
 from autograder.classroom.submissions import printable
 from autograder.course import Course
 from autograder.exercise import Exercise, FreeText, Outcome
+from autograder.files import write_whole
 from autograder.library import Library, UserError
 
 TEMPLATE = "report.html.j2"
@@ -143,7 +144,7 @@ def write(course: Course, now: datetime | None = None) -> Path:
     ]
     course.report.mkdir(parents=True, exist_ok=True)
     path = course.report / PAGE
-    records.write_whole(path, render(reports, now or datetime.now().astimezone()))
+    write_whole(path, render(reports, now or datetime.now().astimezone()))
     return path
 
 

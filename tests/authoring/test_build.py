@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from autograder.authoring.build import StaleBuild, build, write_whole
+from autograder.authoring.build import StaleBuild, build
 from autograder.authoring.leaks import files_below
 from autograder.course import Course
+from autograder.files import write_whole
 from autograder.library import UserError
 
 from .conftest import LESSON, change, make_course, read

@@ -11,12 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sample_class import LESSON, RECIPES, write_sample_class
 from test_same_grades import dump, with_nbgrader_autograde, with_the_formgraders_api
 from tiny_course import REPOSITORY
-
-sys.path.insert(0, str(REPOSITORY / "scripts"))
-
-from sample_class import LESSON, RECIPES, write_sample_class
 
 from autograder import library
 from autograder.classroom import records, report

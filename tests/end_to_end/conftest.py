@@ -7,8 +7,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from answers import as_answer, with_cell
+from answers import with_cell
 from nbformat import NotebookNode
+from sample_class.answers import defined_as
 
 from autograder import library
 from autograder.course import Course
@@ -65,7 +66,7 @@ def mistaken(
     """The solved notebook graded with each misconception in turn, by exercise and misconception."""
     solved = nbformat.read(course.solved(lesson), as_version=4)
     return {
-        (name, known.name): grader.grade_notebook(with_cell(solved, name, as_answer(known.function, name)))
+        (name, known.name): grader.grade_notebook(with_cell(solved, name, defined_as(name, known.function)))
         for name, exercise in hidden.exercises.items()
         for known in exercise.misconceptions
     }

@@ -8,7 +8,8 @@ import sys
 
 import nbformat
 import pytest
-from answers import as_answer, with_cell
+from answers import with_cell
+from sample_class.answers import defined_as
 
 from autograder.exercise import Outcome
 
@@ -78,14 +79,14 @@ def test_every_other_right_solution_gets_full_points(grader, solved, hidden):
     for name, exercise in hidden.exercises.items():
         assert len(exercise.alternatives) >= 2
         for function in exercise.alternatives:
-            graded = grader.grade_notebook(with_cell(solved, name, as_answer(function, name)))
+            graded = grader.grade_notebook(with_cell(solved, name, defined_as(name, function)))
             assert graded.score == graded.max_score, (name, function.__name__, graded.exercises[name].message)
 
 
 def test_warnings_and_printing_cost_nothing(grader, solved, hidden):
     for name, exercise in hidden.exercises.items():
-        noisy = as_answer(exercise.reference, name) + (
-            "import sys, warnings\n"
+        noisy = defined_as(name, exercise.reference) + (
+            "\nimport sys, warnings\n"
             f"quiet = {name}\n"
             f"def {name}(*arguments):\n"
             "    print('working', arguments)\n"
@@ -94,7 +95,6 @@ def test_warnings_and_printing_cost_nothing(grader, solved, hidden):
             "    np.log(np.zeros(2))\n"
             "    return quiet(*arguments)\n"
         )
-        noisy = noisy.replace(f"\n{name} = {name}\n", "\n")
         assert grader.grade_notebook(with_cell(solved, name, noisy)).score == hidden.max_score
 
 
