@@ -150,6 +150,50 @@ def one_vector_twice(x_i, x_j):
     return x_i @ x_i
 
 
+@misconception(
+    dot_score,
+    hint="Yours grows as the vectors move apart. Should a pair that matches badly score high?",
+)
+def distance(x_i, x_j):
+    return np.linalg.norm(x_i - x_j)
+
+
+@misconception(
+    dot_score,
+    hint="Yours grows as the vectors move apart: what do two equal vectors get, and what should they?",
+)
+def squared_distance(x_i, x_j):
+    return np.sum((x_i - x_j) ** 2)
+
+
+@misconception(
+    dot_score,
+    hint="Double x_j and call again, then double x_i: by how much should the score grow each time?",
+)
+def one_length_divided_out(x_i, x_j):
+    return x_i @ x_j / np.linalg.norm(x_j)
+
+
+@misconception(
+    dot_score, hint="Is 1·3 + 2·4 the same as (1 + 2)·(3 + 4)? Which of the two does yours compute?"
+)
+def product_of_the_sums(x_i, x_j):
+    return np.sum(x_i) * np.sum(x_j)
+
+
+@misconception(dot_score, hint="Change x_i alone and call again: does your score notice?")
+def other_vector_twice(x_i, x_j):
+    return x_j @ x_j
+
+
+@misconception(
+    dot_score,
+    hint="Double x_i and call again, then double x_j: by how much should the score grow each time?",
+)
+def length_of_x_i_divided_out(x_i, x_j):
+    return x_i @ x_j / np.linalg.norm(x_i)
+
+
 # --- score_matrix ----------------------------------------------------------------------------------------
 
 
@@ -296,6 +340,52 @@ def distances(X):
     return -np.sum((X[:, None, :] - X[None, :, :]) ** 2, axis=-1)
 
 
+@misconception(
+    score_matrix,
+    hint="You hide what comes later. Does the docstring ask for that here, or does a later step?",
+)
+def future_at_minus_infinity(X):
+    return np.where(np.tri(len(X), dtype=bool), X @ X.T, -np.inf)
+
+
+@misconception(score_matrix, hint="The largest number in each row of yours is 1. Is x_2 · x_2 always 1?")
+def rows_divided_by_their_largest(X):
+    S = X @ X.T
+    return S / S.max(axis=1, keepdims=True)
+
+
+@misconception(
+    score_matrix,
+    hint="None of your numbers is negative: can a dot product be? Which later step did you take?",
+)
+def votes_already(X):
+    return np.exp(X @ X.T)
+
+
+@misconception(
+    score_matrix, hint="Write S[0, 0] out by hand for the first token: a sum, or a mean over the features?"
+)
+def means_over_the_features(X):
+    return X @ X.T / X.shape[1]
+
+
+@misconception(
+    score_matrix,
+    hint="A token is at distance 0 from itself. Is 0 its score for itself? Look at the diagonal.",
+)
+def distances_not_squared(X):
+    return -np.linalg.norm(X[:, None, :] - X[None, :, :], axis=-1)
+
+
+@misconception(
+    score_matrix,
+    hint="Each of your columns adds up to 1. Is that asked of a score, or of what comes after it?",
+)
+def columns_divided_by_their_sum(X):
+    S = X @ X.T
+    return S / S.sum(axis=0)
+
+
 # --- normalize_scores ------------------------------------------------------------------------------------
 
 
@@ -436,6 +526,46 @@ def unit_length(scores):
 def signs_dropped(scores):
     votes = np.exp(np.abs(scores))
     return votes / votes.sum()
+
+
+@misconception(
+    normalize_scores,
+    hint="You divide votes by something else than votes. What do yours add up to?",
+)
+def votes_over_the_sum_of_scores(scores):
+    return np.exp(scores) / scores.sum()
+
+
+@misconception(
+    normalize_scores,
+    hint="A negative score still gets a negative share in yours: what does the formula do to it first?",
+)
+def divides_by_the_sum_of_sizes(scores):
+    return scores / np.sum(np.abs(scores))
+
+
+@misconception(
+    normalize_scores,
+    hint="You shifted the scores in one place. Is the same shift in the other place where they occur?",
+)
+def shifted_above_the_line_only(scores):
+    return np.exp(scores - np.max(scores)) / np.sum(np.exp(scores))
+
+
+@misconception(
+    normalize_scores,
+    hint="Your lowest is 0 and your highest 1. How many votes does the formula give the lowest score?",
+)
+def stretched_from_0_to_1(scores):
+    return (scores - scores.min()) / (scores.max() - scores.min())
+
+
+@misconception(
+    normalize_scores,
+    hint="Change one score: do the other weights move in yours? Should they, if all share one whole?",
+)
+def each_score_by_itself(scores):
+    return 1 / (1 + np.exp(-scores))
 
 
 # --- causal_weights --------------------------------------------------------------------------------------
@@ -638,6 +768,91 @@ def zero_times_infinity(S):
     return votes / votes.sum(axis=1, keepdims=True)
 
 
+@misconception(
+    causal_weights,
+    hint="The future is empty in yours, but add up row 0: did the future still vote before you emptied it?",
+)
+def zero_scores_then_zeroed(S):
+    votes = np.exp(np.tril(S))
+    return np.tril(votes / votes.sum(axis=1, keepdims=True))
+
+
+@misconception(
+    causal_weights,
+    hint="Try it where a visible score is exactly 0. How do you tell a hidden score from a score of 0?",
+)
+def zero_scores_hidden_too(S):
+    kept = np.tril(S)
+    votes = np.exp(np.where(kept == 0, -np.inf, kept))
+    return votes / votes.sum(axis=1, keepdims=True)
+
+
+@misconception(
+    causal_weights, hint="The future is hidden, good. What do the rows add up to, and what should they?"
+)
+def votes_not_shared_out(S):
+    return np.tril(np.exp(S))
+
+
+@misconception(
+    causal_weights,
+    hint="You add 1 where a token may look. How large must the difference be for the future to get nothing?",
+)
+def mask_of_ones_added(S):
+    votes = np.exp(S + np.tril(np.ones(S.shape)))
+    return votes / votes.sum(axis=1, keepdims=True)
+
+
+@misconception(causal_weights, hint="May token 0 look at token 1? Count the tokens that your row 0 looks at.")
+def one_token_too_many(S):
+    votes = np.tril(np.exp(S), k=1)
+    return votes / votes.sum(axis=1, keepdims=True)
+
+
+@misconception(
+    causal_weights,
+    hint="Print the shape of your sums and ask how it meets (n, n). And was the future still among them?",
+)
+def wrong_row_then_masked(S):
+    votes = np.exp(S)
+    return np.tril(votes / votes.sum(axis=1))
+
+
+@misconception(
+    causal_weights,
+    hint="Row 0 is all zeros in yours, and no other row adds up to 1: what did you leave out, and when?",
+)
+def itself_zeroed_after_softmax(S):
+    votes = np.exp(S)
+    return np.tril(votes / votes.sum(axis=1, keepdims=True), k=-1)
+
+
+@misconception(
+    causal_weights,
+    hint="Add up your columns: each is 1. Is a column one token's attention? And may token 0 see the rest?",
+)
+def columns_with_the_future(S):
+    votes = np.exp(S)
+    return votes / votes.sum(axis=0, keepdims=True)
+
+
+@misconception(
+    causal_weights,
+    hint="The future is marked, but these are still scores. Which step turns them into shares?",
+)
+def scores_masked_only(S):
+    return np.where(np.tri(len(S), dtype=bool), S, -np.inf)
+
+
+@misconception(
+    causal_weights,
+    hint="Which row holds what token 2 gives to token 0? Say S[2, 0] in words, then look at your A[2, 0].",
+)
+def scores_turned_round(S):
+    votes = np.tril(np.exp(S.T))
+    return votes / votes.sum(axis=1, keepdims=True)
+
+
 # --- first_approach_output -------------------------------------------------------------------------------
 
 
@@ -775,6 +990,55 @@ def input_added(X):
 @misconception(first_approach_output, hint="n tokens go in: how many outputs come out of yours?")
 def last_output_only(X):
     return (causal_weights(score_matrix(X)) @ X)[-1]
+
+
+@misconception(
+    first_approach_output,
+    hint="The future is hidden, and every vote is positive. Do the numbers you mix with add up to 1?",
+)
+def votes_as_weights(X):
+    return np.tril(np.exp(score_matrix(X))) @ X
+
+
+@misconception(
+    first_approach_output,
+    hint="y_0 must equal x_0 exactly, yours is shorter: who kept the share that is missing?",
+)
+def weights_that_lost_the_future(X):
+    votes = np.exp(score_matrix(X))
+    return np.tril(votes / votes.sum(axis=1, keepdims=True)) @ X
+
+
+@misconception(
+    first_approach_output,
+    hint="Change the last token only: y_0 moves in yours. What is exp of a score that you set to 0?",
+)
+def zero_scores_mixed_in(X):
+    votes = np.exp(np.tril(score_matrix(X)))
+    return votes / votes.sum(axis=1, keepdims=True) @ X
+
+
+@misconception(first_approach_output, hint="Which tokens may token 0 mix? Your y_0 says that there is none.")
+def itself_left_out(X):
+    Y = np.zeros(X.shape)
+    for i in range(1, len(X)):
+        votes = np.exp(X[:i] @ X[i])
+        Y[i] = votes @ X[:i] / votes.sum()
+    return Y
+
+
+@misconception(
+    first_approach_output,
+    hint="Output i must be row i: what is the shape of yours, and what is its first row?",
+)
+def outputs_in_columns(X):
+    return (causal_weights(score_matrix(X)) @ X).T
+
+
+@misconception(first_approach_output, hint="Your weights are right. What do they mix: vectors, or scores?")
+def scores_mixed(X):
+    S = score_matrix(X)
+    return causal_weights(S) @ S
 
 
 # --- cosine_score_matrix ---------------------------------------------------------------------------------
@@ -925,6 +1189,58 @@ def zero_vector_like_itself(X, eps=1e-12):
     C = directions @ directions.T
     np.fill_diagonal(C, 1.0)
     return C
+
+
+@misconception(
+    cosine_score_matrix,
+    hint="Is your matrix symmetric? Print the shape of your lengths: which of the two do you divide by?",
+)
+def only_the_length_of_the_other(X, eps=1e-12):
+    return X @ X.T / np.maximum(np.linalg.norm(X, axis=1), eps)
+
+
+@misconception(
+    cosine_score_matrix,
+    hint="Your diagonal is 1, but is the matrix symmetric? Whose length did you divide by twice?",
+)
+def one_length_twice(X, eps=1e-12):
+    return X @ X.T / np.maximum(np.sum(X**2, axis=1, keepdims=True), eps)
+
+
+@misconception(
+    cosine_score_matrix,
+    hint="Your diagonal is 1, but is the matrix symmetric? Which token's length does column j hold?",
+)
+def length_of_the_other_twice(X, eps=1e-12):
+    return X @ X.T / np.maximum(np.sum(X**2, axis=1), eps)
+
+
+@misconception(
+    cosine_score_matrix,
+    hint="For n = 5 tokens and d = 3, print the shape: did you compare tokens or features?",
+)
+def cosines_of_features(X, eps=1e-12):
+    directions = X / np.maximum(np.linalg.norm(X, axis=0, keepdims=True), eps)
+    return directions.T @ directions
+
+
+@misconception(
+    cosine_score_matrix,
+    hint="x · x is no longer 1 after your division. Which length did you take: √(x · x), or another sum?",
+)
+def sums_of_sizes_for_lengths(X, eps=1e-12):
+    directions = X / np.maximum(np.sum(np.abs(X), axis=1, keepdims=True), eps)
+    return directions @ directions.T
+
+
+@misconception(
+    cosine_score_matrix,
+    hint="You have removed the lengths. Which step comes too early here, if each of your rows adds up to 1?",
+)
+def cosines_as_weights(X, eps=1e-12):
+    directions = X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), eps)
+    votes = np.exp(directions @ directions.T)
+    return votes / votes.sum(axis=1, keepdims=True)
 
 
 # --- questions -------------------------------------------------------------------------------------------
