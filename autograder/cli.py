@@ -98,6 +98,7 @@ def judge(root: Path, notebook: Path, as_json: bool, lesson: str | None, unsafe:
 @click.option("--student", metavar="S", help="Grade this student only.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes (default: one per CPU).")
 @click.option("--executor", type=click.Choice(["local", "dask"]), default="local", show_default=True)
+@click.option("--scheduler", metavar="ADDRESS", help="The cluster to grade on, with --executor dask.")
 @click.option("--force", is_flag=True, help="Grade again what has not changed.")
 @click.option(
     "--unsafe", is_flag=True, help="Grade without a full sandbox: student code can then do what you can."
@@ -109,13 +110,15 @@ def grade(
     student: str | None,
     workers: int | None,
     executor: str,
+    scheduler: str | None,
     force: bool,
     unsafe: bool,
 ) -> None:
     """Grade what the class handed in into nbgrader's gradebook."""
-    if executor != "local":
+    if executor != "local" or scheduler:
         raise click.UsageError(
-            "--executor dask is not there yet: leave the option out to grade on this machine"
+            "grading on a cluster (--executor dask, --scheduler) is not there yet: "
+            "leave the options out to grade on this machine"
         )
     from autograder.classroom.grade import grade as grade_class
 
@@ -172,12 +175,16 @@ def doctor() -> None:
 
 def _judge(root: Path, notebook: Path, lesson: str | None, unsafe: bool) -> Graded:
     from autograder.classroom.settings import limits, nbgrader_config
-    from autograder.grading import Grader, lesson_of
+    from autograder.grading import Grader, Unreadable, lesson_of
+    from autograder.library import UserError
 
     course = _course(root)
     name = lesson or lesson_of(course, notebook)
     with Grader(course, name, limits=limits(nbgrader_config(course)), unsafe=unsafe) as grader:
-        return grader.grade(notebook)
+        try:
+            return grader.grade(notebook)
+        except Unreadable as error:
+            raise UserError(f"{notebook} can't be graded, ask for the file again: {error}") from error
 
 
 def _print_verdict(graded: Graded) -> None:

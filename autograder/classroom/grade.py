@@ -48,17 +48,20 @@ MakeProgress = Callable[[str, int], Progress]
 
 @dataclass
 class LessonRun:
-    """What happened to one lesson's class. `troubled` pairs a student with the reason."""
+    """What happened to one lesson's class. `troubled` pairs a student with the reason; `still_ungraded`
+    counts those of the unchanged that have no grade."""
 
     lesson: str
     graded: int = 0
     unchanged: int = 0
     troubled: list[tuple[str, str]] = field(default_factory=list)
     ungraded: int = 0
+    still_ungraded: int = 0
 
     def summary(self) -> str:
         """The run in one line."""
-        parts = [f"{self.graded} graded", f"{self.unchanged} unchanged"]
+        still = f" ({self.still_ungraded} of them without a grade)" if self.still_ungraded else ""
+        parts = [f"{self.graded} graded", f"{self.unchanged} unchanged{still}"]
         parts += [f"{self.ungraded} without a grade"] if self.ungraded else []
         return f"{self.lesson}: {', '.join(parts)}"
 
@@ -133,7 +136,10 @@ def _grade_lesson(
                 if force
                 or not (_has_verdict(course, submission, digests) and _is_there(course, submission, recorded))
             ]
-            run = LessonRun(lesson, unchanged=len(found) - len(todo))
+            waiting = {submission.student for submission in todo}
+            rest = [submission for submission in found if submission.student not in waiting]
+            still_ungraded = sum(_without_grade(course, submission) for submission in rest)
+            run = LessonRun(lesson, unchanged=len(rest), still_ungraded=still_ungraded)
             progress = make_progress(lesson, len(todo))
             for submission, result in work.results(todo):
                 record(course, book, submission, result, digests[submission.student])
@@ -316,6 +322,11 @@ def _grade_one(job: Job, submission: Submission) -> Result:
 def _has_verdict(course: Course, submission: Submission, digests: dict[str, str]) -> bool:
     path = records.verdict_path(course, submission.lesson, submission.student)
     return records.read_verdict(path).get("digest") == digests[submission.student]
+
+
+def _without_grade(course: Course, submission: Submission) -> bool:
+    path = records.verdict_path(course, submission.lesson, submission.student)
+    return "error" in records.read_verdict(path)
 
 
 def _is_there(course: Course, submission: Submission, recorded: set[str]) -> bool:

@@ -62,7 +62,7 @@ def test_judge_of_a_broken_notebook_is_an_error_object_and_exit_2(command, hand_
     done = command("judge", path, "--json")
     assert done.exit_code == 2
     assert "not valid JSON" in json.loads(done.stdout)["error"]
-    assert_one_line(command("judge", path), "not valid JSON")
+    assert_one_line(command("judge", path), str(path), "not valid JSON", "ask for the file again")
 
 
 def test_a_fault_of_the_graders_own_is_an_error_object_too(command, hand_in):
@@ -84,6 +84,16 @@ def test_grade_says_what_it_did(command, hand_in, course):
     assert done.stdout == f"{LESSON}: 1 graded, 0 unchanged\n"
     assert command("grade").stdout == f"{LESSON}: 0 graded, 1 unchanged\n"
     assert course.gradebook.is_file()
+
+
+def test_a_second_run_still_says_who_has_no_grade(command, hand_in):
+    """Fails when a damaged notebook is counted as unchanged and never mentioned again."""
+    hand_in("ada", double=RIGHT)
+    path = hand_in("ben") / f"{LESSON}.ipynb"
+    path.write_text("{ not json")
+    assert command("grade").stdout == f"{LESSON}: 1 graded, 0 unchanged, 1 without a grade\n"
+    again = command("grade").stdout
+    assert again == f"{LESSON}: 0 graded, 2 unchanged (1 of them without a grade)\n"
 
 
 @pytest.mark.parametrize(
@@ -117,9 +127,10 @@ def test_a_folder_without_solutions_is_named(command, course):
         assert_one_line(command(*arguments), "no solutions/lessons", "--course DIR")
 
 
-def test_dask_is_said_not_to_be_there_yet(command, hand_in):
+@pytest.mark.parametrize("options", [["--executor", "dask"], ["--scheduler", "tcp://10.0.0.1:8786"]])
+def test_dask_is_said_not_to_be_there_yet(command, hand_in, options):
     hand_in("ada")
-    done = command("grade", "--executor", "dask")
+    done = command("grade", *options)
     assert done.exit_code == 2
     assert "not there yet" in done.stderr
 

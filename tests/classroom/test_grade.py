@@ -93,7 +93,7 @@ def test_unchanged_work_is_skipped_and_changed_work_is_not(small_class, hand_in)
     first = dump(small_class)
     FakeGrader.graded.clear()
     done = run(small_class)
-    assert (done.graded, done.unchanged) == (0, 11)
+    assert (done.graded, done.unchanged, done.still_ungraded) == (0, 11, 5)
     assert FakeGrader.graded == ["fay"], "a fault of the grader's own is tried again"
     assert dump(small_class) == first
     hand_in("ben", double=RIGHT)
