@@ -16,6 +16,7 @@ from nbformat.v4 import new_output
 
 from attention_lib.compare import Opaque
 from autograder.exercise import Outcome
+from autograder.judging.showing import array_in_short, in_short
 from autograder.judging.verdict import Evidence, ExerciseVerdict, QuestionVerdict, Verdict
 
 SHOWN_CHARACTERS = 600
@@ -51,10 +52,10 @@ def show(value: Any) -> str:
     if isinstance(value, Opaque):
         return f"an object of type {value.type_name}"
     if isinstance(value, np.ndarray):
-        text = np.array2string(value, precision=4, threshold=60, edgeitems=3, suppress_small=True)
+        text = array_in_short(value)
         text = text if value.ndim == 0 else f"{text}   shape {value.shape}, {value.dtype}"
     else:
-        text = repr(value)
+        text = in_short(value)
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + " …"
 
 

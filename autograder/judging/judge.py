@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+
 from attention_lib.compare import Difference
 from autograder.exercise import Exercise, Function, Misconception, Outcome
 from autograder.judging.cases import (
@@ -26,7 +28,7 @@ from autograder.judging.scoring import Asked, Written, verdict_on, without_answe
 from autograder.judging.verdict import ExerciseVerdict, QuestionVerdict
 from autograder.library import Library
 from autograder.sandbox.client import ChildDied, ChildTimedOut
-from autograder.sandbox.script import Event, Raised, Undefined
+from autograder.sandbox.script import Event, Raised, Returned, Undefined
 
 
 class Judge:
@@ -88,7 +90,9 @@ class Sitting:
             return without_answer(exercise, asked[0], written)
         if all(one.right for one in asked):
             return verdict_on(exercise, asked)
-        carried = self._carry_forward(exercise, asked, written) or self._stand_in(exercise, ask, written)
+        carried = self._carry_forward(exercise, asked, ask, written) or self._stand_in(
+            exercise, ask, written, self._absent_from(written)
+        )
         if carried is not None:
             return carried
         known = self._diagnose(exercise, asked)
@@ -97,23 +101,46 @@ class Sitting:
         return verdict_on(exercise, asked, known=known)
 
     def _carry_forward(
-        self, exercise: Exercise, asked: Sequence[Asked], written: Written | None
+        self, exercise: Exercise, asked: Sequence[Asked], ask: Ask, written: Written | None
     ) -> ExerciseVerdict | None:
-        """The verdict when every failing answer is right, given the known mistakes made upstream."""
+        """The verdict when every failing answer is right, given the known mistakes made upstream.
+
+        Answers that could be had without them must be right with stand-ins for them as well.
+        """
         mistaken = [name for name in self._standing_in if written is None or written.mentions(name)]
         for upstream in _subsets(sorted(mistaken)):
             standing_in = {name: self._standing_in[name] for name in upstream}
             for function, answers in self._cases.carried(exercise.name, standing_in):
-                if _answers_as(asked, answers):
-                    self._standing_in[exercise.name] = function
-                    right = [_right_if_answered(one) for one in asked]
-                    given = f"Right, given your {upstream[-1]}: a mistake costs its own exercise only."
-                    return verdict_on(exercise, right, carried_from=upstream[-1], message=given)
+                if not _answers_as(asked, answers):
+                    continue
+                if self._tells_little(exercise, asked) and not self._stand_in(
+                    exercise, ask, written, frozenset(upstream)
+                ):
+                    break
+                return self._carried(exercise, asked, upstream[-1], function)
         return None
 
-    def _stand_in(self, exercise: Exercise, ask: Ask, written: Written | None) -> ExerciseVerdict | None:
-        """The verdict when the code is right with stand-ins for what it calls and could not be run."""
-        absent = frozenset(name for name in self._absent if written is not None and written.mentions(name))
+    def _carried(
+        self, exercise: Exercise, asked: Sequence[Asked], upstream: str, function: Function
+    ) -> ExerciseVerdict:
+        self._standing_in[exercise.name] = function
+        right = [_right_if_answered(one) for one in asked]
+        given = f"Right, given your {upstream}: a mistake costs its own exercise only."
+        return verdict_on(exercise, right, carried_from=upstream, message=given)
+
+    def _tells_little(self, exercise: Exercise, asked: Sequence[Asked]) -> bool:
+        """Whether the failing answers could be had without the mistake upstream: they hold nan alone, or
+        are those of a known mistake of this exercise's own."""
+        return _without_numbers(asked) or self._diagnose(exercise, asked) is not None
+
+    def _absent_from(self, written: Written | None) -> frozenset[str]:
+        """What the code calls and could not be run."""
+        return frozenset(name for name in self._absent if written is not None and written.mentions(name))
+
+    def _stand_in(
+        self, exercise: Exercise, ask: Ask, written: Written | None, absent: frozenset[str]
+    ) -> ExerciseVerdict | None:
+        """The verdict when the code is right with stand-ins for the exercises `absent`."""
         if not absent:
             return None
         asked: list[Asked] = []
@@ -192,6 +219,23 @@ def _answers_as(asked: Sequence[Asked], answers: Sequence[Sequence[Event]]) -> b
     return all(_same(one, answer) for one, answer in failing) and any(
         agrees_by_value(answer, one.events or ()) for one, answer in failing
     )
+
+
+def _without_numbers(asked: Sequence[Asked]) -> bool:
+    """Whether no failing answer holds a single finite number."""
+    return not any(
+        _holds_a_number(event.value)
+        for one in asked
+        if not one.right
+        for event in one.events or ()
+        if isinstance(event, Returned)
+    )
+
+
+def _holds_a_number(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_holds_a_number, value))
+    return isinstance(value, int | float | np.ndarray) and bool(np.any(np.isfinite(value)))
 
 
 def _right_if_answered(one: Asked) -> Asked:

@@ -9,6 +9,7 @@ import numpy as np
 
 from attention_lib.compare import Opaque, as_array
 from autograder.exercise import Kind, Outcome, Question
+from autograder.judging.showing import in_short
 from autograder.judging.verdict import QuestionVerdict
 from autograder.sandbox.script import Undefined
 
@@ -61,7 +62,7 @@ def _equal(given: Any, wanted: Any) -> bool:
 def _describe(answer: Any) -> str:
     if isinstance(answer, Opaque):
         return f"an object of type {answer.type_name}"
-    shown = repr(answer)
+    shown = in_short(answer)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 

@@ -83,11 +83,7 @@ class Session:
             self._child = None
 
     def _with_child(self, use: Callable[[Child], T]) -> T:
-        if time.monotonic() - self._started > self.limits.submission_seconds:
-            self.close()
-            raise ChildTimedOut(
-                f"the submission as a whole ran longer than {self.limits.submission_seconds:g} s", alive=False
-            )
+        self._require_time()
         child = self._child or self._revived()
         try:
             return use(child)
@@ -99,19 +95,28 @@ class Session:
                 self.close()
             raise
 
+    def _require_time(self) -> None:
+        """Raise ChildTimedOut, and end the child, when the submission's time is over."""
+        if time.monotonic() - self._started > self.limits.submission_seconds:
+            self.close()
+            raise ChildTimedOut(
+                f"the submission as a whole ran longer than {self.limits.submission_seconds:g} s", alive=False
+            )
+
     def _revived(self) -> Child:
-        """A new child that has run the earlier cells; a cell that now kills it is dropped from them."""
+        """A new child that has run the earlier cells; a cell that now kills it is dropped from them.
+        Raises ChildTimedOut when the submission's time is over before all have run."""
         while True:
-            child = self.sandbox.child()
+            self._child = child = self.sandbox.child()
             for position, source in enumerate(self._history):
+                self._require_time()
                 try:
                     child.run_cell(source)
                 except (ChildDied, ChildTimedOut):
-                    child.kill()
+                    self.close()
                     del self._history[position]
                     break
             else:
-                self._child = child
                 return child
 
 

@@ -143,7 +143,7 @@ class _Encoder:
 
     def array(self, value: np.ndarray[Any, Any], depth: int) -> None:
         plain = np.ndarray.view(value, np.ndarray)
-        little = plain.dtype.newbyteorder("<")
+        little = _travels_as(plain.dtype)
         if little not in DTYPES:
             return self.opaque(Opaque(f"ndarray of {plain.dtype}"), depth)
         extent = math.prod(max(axis, 1) for axis in plain.shape) * plain.itemsize
@@ -155,7 +155,7 @@ class _Encoder:
     def scalar(self, value: np.generic, depth: int) -> None:
         if isinstance(value, np.str_):
             return self.text(value, depth)
-        if value.dtype.newbyteorder("<") not in DTYPES:
+        if _travels_as(value.dtype) not in DTYPES:
             return self.opaque(value, depth)
         self.array(np.array(value), depth)
 
@@ -200,6 +200,11 @@ _BASES = (np.generic, np.ndarray, int, float, str, bytes, list, tuple, dict)  # 
 
 def _sized(data: bytes) -> tuple[bytes, bytes]:
     return _LENGTH.pack(len(data)), data
+
+
+def _travels_as(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Little-endian, and np.longdouble as a double: comparing needs no more."""
+    return np.dtype("<f8") if dtype.kind == "f" and dtype.itemsize > 8 else dtype.newbyteorder("<")
 
 
 def _name(value: Any) -> str:

@@ -8,8 +8,10 @@ from nbformat.v4 import new_code_cell
 from nbgrader.utils import determine_grade
 
 from attention_lib.compare import Opaque
-from autograder.exercise import Outcome
+from autograder.exercise import Kind, Outcome, Question
+from autograder.judging import feedback
 from autograder.judging.feedback import outputs, show
+from autograder.judging.questions import judge_question
 from autograder.judging.verdict import AspectVerdict, Evidence, ExerciseVerdict, QuestionVerdict
 
 HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e"
@@ -76,3 +78,10 @@ def test_nothing_that_a_student_wrote_becomes_html_or_a_control_character(shown)
 def test_large_answers_are_shortened():
     assert len(show(np.arange(1e6).reshape(1000, 1000))) < 700
     assert len(show("x" * 10_000)) < 700
+
+
+@pytest.mark.parametrize("wrapped", [lambda it: it, lambda it: [it], lambda it: {"a": [it]}])
+def test_an_answer_of_many_axes_is_shown_in_short(wrapped):
+    answer = wrapped(np.ones((2,) * 26, dtype=np.int8))
+    assert len(feedback.show(answer)) < 1000
+    assert len(judge_question(Question("q", Kind.NUMBER, 1, "?", 1.0), answer).message) < 200

@@ -7,7 +7,7 @@ import pytest
 from asking import asking
 
 from attention_lib.compare import tolerance_for
-from autograder.exercise import Outcome
+from autograder.exercise import Misconception, Outcome
 from autograder.judging.cases import difference
 from autograder.judging.scoring import Written
 from autograder.sandbox.client import ChildDied, ChildTimedOut
@@ -376,3 +376,35 @@ def test_a_wrong_option_gets_its_hint_and_a_wrong_form_says_which_is_expected(ju
     assert sitting.question("pick", "A").message == "Look at the second."
     assert sitting.question("pair", [2.0, 0.788]).message == "Order."
     assert "True or False" in sitting.question("truth", "no").message
+
+
+@pytest.mark.parametrize(
+    ("mistake", "answer"),
+    [
+        (lambda X: np.full(X.shape, np.nan), lambda X: np.full(len(X), np.nan)),
+        (lambda X: X**2, lambda X: (X**2).sum(axis=1)),
+    ],
+    ids=["nan for everything", "its own known mistake"],
+)
+def test_answers_that_need_no_upstream_are_carried_only_where_a_stand_in_shows_that_it_is_called(
+    judge, tiny, mistake, answer
+):
+    def diagnosed_as(function):
+        return Misconception("planted", function, "?")
+
+    tiny.exercises["doubled"].misconceptions.append(diagnosed_as(mistake))
+    tiny.exercises["doubled_sums"].misconceptions.append(diagnosed_as(answer))
+    written = Written("doubled")
+    for answers, score in ((False, 0), (True, 3)):
+        functions = {"doubled": mistake}
+        functions["doubled_sums"] = (
+            (lambda X, f=functions: np.asarray(f["doubled"](X)).sum(axis=1)) if answers else answer
+        )
+
+        def ask(steps, functions=functions):
+            with standing_in(steps, functions):
+                return perform(steps, functions)
+
+        sitting = judge.sitting()
+        assert sitting.exercise("doubled", ask).misconception
+        assert sitting.exercise("doubled_sums", ask, written).score == score

@@ -144,3 +144,13 @@ def test_a_question_is_looked_up_and_its_failed_cell_is_named(sandbox, judge):
     assert verdicts.questions["pick"].score == 1
     assert verdicts.questions["pair"].outcome is Outcome.ERRORED
     assert "ZeroDivisionError" in verdicts.questions["pair"].message
+
+
+def test_past_the_submissions_time_no_cell_is_run_again(sandbox, judge, monkeypatch):
+    clock = {"now": 0.0}
+    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: clock["now"]))
+    sandbox.child = lambda: _with(FakeChild(sandbox.log), clock=clock)
+    slow = "clock['now'] += 90"
+    submitted = notebook(slow, slow, "die()", "z = 3")
+    run(submitted, judge, sandbox, Limits(submission_seconds=200))
+    assert sandbox.log == [slow, slow, "die()", "killed", slow, "killed"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from attention_lib.compare import tolerance_for
 from autograder.exercise import Outcome
 from autograder.judging.cases import agrees_by_value, answer, difference
 from autograder.judging.judge import Judge
-from autograder.sandbox.script import Returned, one_call, perform
+from autograder.sandbox.script import Returned, one_call, perform, standing_in
 
 from .conftest import SECRETS, hidden_cases, library, oracle
 
@@ -127,8 +128,18 @@ def test_a_mistake_is_carried_forward_to_what_is_built_on_it(lesson, exercise, k
         for composed, _ in judge.cases.carried(later.name, {exercise.name: known.function}):
             sitting = judge.sitting()
             assert sitting.exercise(exercise.name, asking(exercise, known.function)).score < exercise.points
-            verdict = sitting.exercise(later.name, asking(later, composed))
+            verdict = sitting.exercise(later.name, _asking_in_its_world(later, composed))
             assert verdict.score == later.points, (later.name, composed.__name__, verdict.message)
+
+
+def _asking_in_its_world(exercise, composed):
+    """An `ask` that lets tables stand in for what `composed` calls, as a notebook's process does."""
+
+    def ask(steps):
+        with standing_in(steps, composed.__globals__), warnings.catch_warnings(action="ignore"):
+            return perform(steps, {exercise.name: composed})
+
+    return ask
 
 
 def test_the_secret_draws_values_never_structure(lesson, exercise):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 
 import numpy as np
+import pytest
 
 from attention_lib.compare import Opaque
+from autograder.sandbox import outputs
 from autograder.sandbox.client import Child, Sandbox
 from autograder.sandbox.script import Call, Change, Let, Look, Raised, Returned, Undefined, one_call
 
@@ -178,3 +180,23 @@ def test_children_start_alike_and_share_nothing(sandbox: Sandbox) -> None:
         assert first.look("drawn") == second.look("drawn")
         assert second.look("kept").tolist() == [1]
         assert second.look("mine") == Undefined("mine", None)
+
+
+def test_an_endless_exception_text_is_cut_before_it_is_cleaned(
+    child: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cleaned: list[int] = []
+    monkeypatch.setattr(outputs, "clean_text", lambda text: cleaned.append(len(text)) or text)
+    child.run_cell("def long(x): raise ValueError('\\x1b[m' * 200_000)")
+    [event] = child.ask(one_call("long", [1]))
+    assert isinstance(event, Raised)
+    assert len(event.message) <= 5000
+    assert max(cleaned) < 100_000
+
+
+@pytest.mark.parametrize("line", ["!pip install numpy", "%pip install numpy", "found = !ls", "%clear"])
+def test_a_shell_command_is_not_run_and_what_stands_below_it_is(child: Child, line: str) -> None:
+    ran = child.run_cell(f"{line}\nafterwards = 1")
+    assert ran.error is None
+    assert "not run while a notebook is graded" in "".join(output["text"] for output in ran.outputs)
+    assert child.look("afterwards") == 1
