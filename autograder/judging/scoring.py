@@ -63,7 +63,7 @@ def without_answer(exercise: Exercise, first: Asked, written: Written | None) ->
         return _nothing(exercise, written.failed, f"Its cell {written.reason}.")
     if written is not None and not written.is_stub and isinstance(_last(first), Raised):
         return _nothing(exercise, Outcome.ERRORED, "It calls a function that is not written yet.")
-    return _nothing(exercise, Outcome.MISSING, "Not attempted: the stub is still there.")
+    return _nothing(exercise, Outcome.MISSING, "Not attempted: no function of your own is here yet.")
 
 
 def _last(one: Asked) -> Event | None:
