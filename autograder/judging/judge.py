@@ -90,9 +90,7 @@ class Sitting:
             return without_answer(exercise, asked[0], written)
         if all(one.right for one in asked):
             return verdict_on(exercise, asked)
-        carried = self._carry_forward(exercise, asked, ask, written) or self._stand_in(
-            exercise, ask, written, self._absent_from(written)
-        )
+        carried = self._carry_forward(exercise, asked, ask, written) or self._stand_in(exercise, ask, written)
         if carried is not None:
             return carried
         known = self._diagnose(exercise, asked)
@@ -113,8 +111,8 @@ class Sitting:
             for function, answers in self._cases.carried(exercise.name, standing_in):
                 if not _answers_as(asked, answers):
                     continue
-                if self._tells_little(exercise, asked) and not self._stand_in(
-                    exercise, ask, written, frozenset(upstream)
+                if self._tells_little(exercise, asked) and not self._asked_with_stand_ins(
+                    exercise, ask, frozenset(upstream)
                 ):
                     break
                 return self._carried(exercise, asked, upstream[-1], function)
@@ -133,29 +131,29 @@ class Sitting:
         are those of a known mistake of this exercise's own."""
         return _without_numbers(asked) or self._diagnose(exercise, asked) is not None
 
-    def _absent_from(self, written: Written | None) -> frozenset[str]:
-        """What the code calls and could not be run."""
-        return frozenset(name for name in self._absent if written is not None and written.mentions(name))
-
-    def _stand_in(
-        self, exercise: Exercise, ask: Ask, written: Written | None, absent: frozenset[str]
-    ) -> ExerciseVerdict | None:
-        """The verdict when the code is right with stand-ins for the exercises `absent`."""
-        if not absent:
+    def _stand_in(self, exercise: Exercise, ask: Ask, written: Written | None) -> ExerciseVerdict | None:
+        """The verdict when the code is right with stand-ins for what it calls and could not be run."""
+        absent = frozenset(name for name in self._absent if written is not None and written.mentions(name))
+        asked = self._asked_with_stand_ins(exercise, ask, absent) if absent else []
+        if not asked:
             return None
+        upstream = max(absent)
+        given = f"Right, with a stand-in for your {upstream}, which could not be run."
+        return verdict_on(exercise, asked, carried_from=upstream, message=given)
+
+    def _asked_with_stand_ins(self, exercise: Exercise, ask: Ask, absent: frozenset[str]) -> list[Asked]:
+        """All cases, right with stand-ins for the exercises `absent`; none where one of them is not."""
         asked: list[Asked] = []
         stood_in = self._cases.stood_in(exercise.name, absent, self._standing_in)
         for case, (tables, answers) in zip(self._cases.of(exercise.name), stood_in, strict=True):
             try:
                 one = Asked(case, tuple(ask([*tables, *case.fresh_steps()])), None)
             except (ChildTimedOut, ChildDied):
-                return None
+                return []
             if not any(_same_value(one, answer) for answer in answers):
-                return None
+                return []
             asked.append(one)
-        upstream = max(absent)
-        given = f"Right, with a stand-in for your {upstream}, which could not be run."
-        return verdict_on(exercise, asked, carried_from=upstream, message=given)
+        return asked
 
     def _diagnose(self, exercise: Exercise, asked: Sequence[Asked]) -> Misconception | None:
         """The misconception whose answers equal the student's on every failing case; where several do,
