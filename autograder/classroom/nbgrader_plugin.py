@@ -18,9 +18,11 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool
 
-from autograder.classroom import records, results
+from autograder.classroom import records, results, worker
 from autograder.classroom.gradebook import Book, open_book, submitted_at
 from autograder.classroom.results import DAMAGED, Result
+from autograder.classroom.submissions import Submission
+from autograder.classroom.workers import task_for
 from autograder.course import Course
 from autograder.judging.restore import Unreadable, read, restore
 
@@ -62,8 +64,9 @@ class JudgeNotebook(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         student, lesson = _who(resources)
         coursedir = _coursedir(self)
-        job = results.job_for(Course.find(Path(coursedir.root)), lesson, self.config, self.unsafe)
-        result = results.grade(job, student, _submitted(coursedir, student, lesson) / f"{lesson}.ipynb")
+        job = worker.job_for(Course.find(Path(coursedir.root)), lesson, self.config, self.unsafe)
+        handed_in = Submission(student, lesson, _submitted(coursedir, student, lesson))
+        result = worker.grade(job, task_for(handed_in))
         if result.notebook is None:
             _record(coursedir, self.config, result)
             raise NbGraderException(f"{student}: {result.error}")

@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-import atexit
 from dataclasses import dataclass, field
-from multiprocessing.util import Finalize
-from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode, v4
-from traitlets.config import Config
 
 from autograder.classroom.harmless import disarm
-from autograder.classroom.settings import limits
-from autograder.classroom.submissions import engine_digest
-from autograder.course import Course
-from autograder.grading import Graded, Grader
-from autograder.judging.restore import Unreadable, grade_id
-from autograder.library import UserError
-from autograder.sandbox.client import Limits
+from autograder.grading import Graded
+from autograder.judging.restore import grade_id
 
 DAMAGED = "damaged"
 GRADER_ERROR = "grader_error"
 #: What the runner calls the error output of a cell that had to be stopped.
 STOPPED = ("TimeLimit", "Stopped")
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a process needs to grade one lesson. `engine` changes whenever anything of it does, so a
-    grader that was opened for another engine is never used."""
-
-    course: Course
-    lesson: str
-    engine: str
-    limits: Limits
-    unsafe: bool = False
-
-
-def job_for(course: Course, lesson: str, config: Config, unsafe: bool = False) -> Job:
-    """The job of grading `lesson` with the course's settings. Raises UserError where these are wrong."""
-    chosen = limits(config)
-    return Job(course, lesson, engine_digest(course, lesson, unsafe, chosen), chosen, unsafe)
 
 
 @dataclass(frozen=True)
@@ -64,23 +36,6 @@ class Result:
     @property
     def kind(self) -> str | None:
         return self.verdict.get("kind")
-
-
-def grade(job: Job, student: str, notebook: Path) -> Result:
-    """Grade one submitted notebook. Whatever is wrong with it, or with the grader, becomes a result.
-
-    Raises UserError where nothing at all can be graded: no sandbox, no such lesson.
-    """
-    try:
-        opened = grader_for(job)
-        return of_graded(student, opened.grader.grade(notebook), opened.released)
-    except Unreadable as damage:
-        return without_grade(job.lesson, student, DAMAGED, damage.reason)
-    except UserError:
-        raise
-    except Exception as fault:  # our own fault never stops the class and never costs a student points
-        _close((job.course.root, job.lesson))
-        return without_grade(job.lesson, student, GRADER_ERROR, f"{type(fault).__name__}: {fault}")
 
 
 def of_graded(student: str, graded: Graded, released: NotebookNode) -> Result:
@@ -122,45 +77,3 @@ def unanswered(notebook: NotebookNode, released: NotebookNode) -> tuple[str, ...
         and cell.metadata.nbgrader.get("solution")
         and cell.source == sources.get(name)
     )
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A running grader, the job it was opened for, and the lesson as it was released."""
-
-    job: Job
-    grader: Grader
-    released: NotebookNode
-
-
-_open: dict[tuple[Path, str], Opened] = {}
-
-
-def grader_for(job: Job) -> Opened:
-    """This process's grader for the job's lesson, opened on first use and again when the engine changed."""
-    place = (job.course.root, job.lesson)
-    if place in _open and _open[place].job != job:
-        _close(place)
-    if place not in _open:
-        grader = Grader(job.course, job.lesson, limits=job.limits, unsafe=job.unsafe)
-        released = nbformat.read(job.course.released(job.lesson), as_version=4)
-        grader.__enter__()
-        _open[place] = Opened(job, grader, released)
-    return _open[place]
-
-
-def close_graders() -> None:
-    """Close this process's graders and with them their sandboxes."""
-    for place in list(_open):
-        _close(place)
-
-
-def _close(place: tuple[Path, str]) -> None:
-    opened = _open.pop(place, None)
-    if opened is not None:
-        opened.grader.__exit__(None, None, None)
-
-
-# A worker of multiprocessing leaves without running atexit, any other program without finalizers of its own.
-atexit.register(close_graders)
-Finalize(None, close_graders, exitpriority=10)

@@ -28,6 +28,11 @@ class Unreadable(Exception):
 
 def read(path: Path) -> NotebookNode:
     """The notebook at `path` in nbformat 4. Raises Unreadable, naming what is wrong with the file."""
+    return parse(content(path))
+
+
+def content(path: Path) -> bytes:
+    """The bytes of the notebook at `path`. Raises Unreadable for what is no file, or too large a one."""
     if path.is_symlink() or not path.is_file():
         raise Unreadable(f"{path.name}: expected a notebook file, found {_what_is_at(path)}")
     if path.stat().st_size > MAX_BYTES:
@@ -36,7 +41,7 @@ def read(path: Path) -> NotebookNode:
             "clear its outputs and hand it in again"
         )
     try:
-        return parse(path.read_bytes())
+        return path.read_bytes()
     except OSError as error:
         raise Unreadable(f"{path.name} can't be read: {error.strerror}") from error
 

@@ -23,7 +23,7 @@ from tiny_course import (
     released_notebook,
 )
 
-from autograder.classroom import results
+from autograder.classroom import worker
 from autograder.course import Course
 from autograder.judging.restore import grade_id
 
@@ -39,9 +39,9 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Course:
     shutil.copy(REPOSITORY / "nbgrader_config.py", tmp_path)
     (tmp_path / "notebooks" / LESSON).mkdir(parents=True)
     nbformat.write(released_notebook(), tmp_path / "notebooks" / LESSON / f"{LESSON}.ipynb")
-    monkeypatch.setattr(results, "Grader", FakeGrader)
+    monkeypatch.setattr(worker, "Grader", FakeGrader)
     monkeypatch.setattr(FakeGrader, "graded", [])
-    results.close_graders()
+    worker.close_grader()
     return Course.find(tmp_path)
 
 
@@ -51,6 +51,7 @@ def hand_in(course: Course) -> Callable[..., Path]:
 
     def put(student: str, timestamp: str | None = "2025-03-01 12:00:00 UTC", **answers: str) -> Path:
         notebook = released_notebook()
+        notebook.metadata.handed_in_by = student
         for cell in notebook.cells:
             cell.source = answers.get(grade_id(cell) or "", cell.source)
         folder = course.submitted / student / LESSON

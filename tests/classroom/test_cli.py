@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from tiny_course import LESSON, RIGHT, FakeGrader, in_this_process
+from tiny_course import LESSON, RIGHT, FakeGrader, InThisProcess
 
 import autograder.grading
 from autograder.classroom import grade as grading
@@ -20,7 +20,7 @@ def command(course, monkeypatch):
     """Run `autograder` in the tiny course with the fake grader."""
     monkeypatch.setattr(autograder.grading, "Grader", FakeGrader)
     monkeypatch.setattr(
-        grading.grade, "__kwdefaults__", {**grading.grade.__kwdefaults__, "make_executor": in_this_process}
+        grading.grade, "__kwdefaults__", {**grading.grade.__kwdefaults__, "make_workers": InThisProcess}
     )
 
     def run(*arguments):

@@ -5,26 +5,24 @@ from __future__ import annotations
 import io
 import json
 import os
-import signal
-from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
-from tiny_course import HALF, LESSON, MISTAKEN, RIGHT, FakeGrader, in_this_process
+from tiny_course import HALF, LESSON, MISTAKEN, RIGHT, FakeGrader, InThisProcess
 
 from autograder.classroom import grade as grading
 from autograder.classroom import records, submissions
 from autograder.classroom.grade import grade, trouble_of
 from autograder.classroom.gradebook import Book, canonical_dump
 from autograder.classroom.progress import Progress
-from autograder.classroom.results import Job, Result
+from autograder.classroom.results import Result
 from autograder.library import UserError
 from autograder.sandbox.client import Limits
 
 
 def run(course, lessons=(), **options):
-    (done,) = grade(course, lessons, make_executor=in_this_process, **options)
+    (done,) = grade(course, lessons, make_workers=InThisProcess, **options)
     return done
 
 
@@ -187,35 +185,6 @@ def test_one_student_only(small_class):
     done = run(small_class, student="ben")
     assert done.graded == 1
     assert FakeGrader.graded == ["ben"]
-
-
-def test_a_worker_that_dies_costs_nobody_but_the_one_it_died_on(course, hand_in, monkeypatch):
-    for student in ("ada", "ben", "cem", "dee", "eli"):
-        hand_in(student, double="die" if student == "cem" else RIGHT)
-    monkeypatch.setattr(grading, "_grade_batch", _dies_on_cem)
-    monkeypatch.setattr(grading, "_open_grader", _does_nothing)
-    done, *_ = grade(course, workers=2)
-    assert done.graded == 4
-    assert done.troubled == [("cem", grading.DIED)]
-    assert set(grades_of(course, "cem").values()) == {(None, True)}
-
-
-def _does_nothing(job: Job) -> None:
-    pass
-
-
-def _dies_on_cem(job: Job, batch):
-    if any(submission.student == "cem" for submission in batch):
-        os.kill(os.getpid(), signal.SIGKILL)
-    verdict = {"lesson": job.lesson, "exercises": {}, "questions": {}}
-    return [Result(submission.student, job.lesson, verdict, "{}") for submission in batch]
-
-
-def test_any_executor_will_do(course, hand_in):
-    hand_in("ada", double=RIGHT)
-    hand_in("ben", double=HALF)
-    done, *_ = grade(course, make_executor=ThreadPoolExecutor, workers=1)
-    assert done.graded == 2
 
 
 def test_a_refused_sandbox_stops_the_run_before_anything_is_written(course, hand_in, monkeypatch):

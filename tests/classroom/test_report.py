@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 
 import pytest
-from tiny_course import HALF, LESSON, MISTAKEN, RIGHT, in_this_process
+from tiny_course import HALF, LESSON, MISTAKEN, RIGHT, InThisProcess
 
 from autograder import library
 from autograder.classroom import records, report
@@ -26,7 +26,7 @@ def full_sandbox(monkeypatch):
 
 @pytest.fixture
 def page(small_class):
-    grade(small_class, make_executor=in_this_process)
+    grade(small_class, make_workers=InThisProcess)
     return report.write(small_class, datetime(2025, 3, 1, 12, 0)).read_text()
 
 
@@ -137,7 +137,7 @@ def test_a_lesson_in_which_nothing_could_be_graded_still_has_a_page(course):
 def test_the_report_counts_what_the_class_did(course, hand_in):
     for student, answer in (("ada", RIGHT), ("ben", HALF), ("cem", MISTAKEN)):
         hand_in(student, double=answer)
-    grade(course, make_executor=in_this_process)
+    grade(course, make_workers=InThisProcess)
     page = report.write(course).read_text()
     assert "double: 1 partly right" in page
     assert "<td>squares</td>" in page

@@ -12,7 +12,7 @@ import pytest
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.converters import Autograde, NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from tiny_course import LESSON, in_this_process, released_notebook, solved_notebook
+from tiny_course import LESSON, InThisProcess, released_notebook, solved_notebook
 
 from autograder.classroom import records
 from autograder.classroom.grade import grade
@@ -59,7 +59,7 @@ def test_nbgrader_autograde_the_formgrader_and_our_command_write_the_same_gradeb
 ):
     elsewhere = tmp_path_factory.mktemp("copies")
     second, third = (copy_of(small_class, elsewhere / name) for name in ("second", "third"))
-    grade(small_class, make_executor=in_this_process)
+    grade(small_class, make_workers=InThisProcess)
     with_nbgrader_autograde(second)
     answers = with_the_formgraders_api(third)
     expected = dump(small_class)
@@ -72,7 +72,7 @@ def test_nbgrader_autograde_the_formgrader_and_our_command_write_the_same_gradeb
 
 def test_both_leave_the_same_notebooks_and_verdicts(small_class, tmp_path_factory):
     second = copy_of(small_class, tmp_path_factory.mktemp("copies") / "second")
-    grade(small_class, make_executor=in_this_process)
+    grade(small_class, make_workers=InThisProcess)
     with_nbgrader_autograde(second)
     ours = {
         str(p.relative_to(small_class.autograded)): p

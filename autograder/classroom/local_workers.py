@@ -1,0 +1,115 @@
+"""Workers that are processes of this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for_end
+from typing import Any
+
+from autograder.classroom import worker
+from autograder.classroom.results import Result
+from autograder.classroom.worker import Job, Task
+from autograder.classroom.workers import Lost
+from autograder.library import UserError
+
+
+class LocalWorkers:
+    """A pool of processes, by default one per CPU; started when first needed, and again when one dies.
+
+    They share one import of the grading code, and nothing of this process's state.
+    """
+
+    def __init__(self, count: int | None = None):
+        self._count = count or len(os.sched_getaffinity(0))
+        self._pool: ProcessPoolExecutor | None = None
+        self._warm: list[Future[Any]] = []
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    def prepare(self, job: Job) -> None:
+        self._warm = [self._call(_open_ahead, job) for _ in range(self._count)]
+
+    def await_ready(self) -> None:
+        try:
+            for warm in self._warm:
+                warm.result()
+        except Lost as error:
+            raise UserError("the grading processes die when they start: is there enough memory?") from error
+
+    def submit(self, job: Job, tasks: Sequence[Task]) -> Future[list[Result]]:
+        return self._call(worker.grade_batch, job, tasks)
+
+    def close(self, at_once: bool = False) -> None:
+        if self._pool is not None:
+            if at_once:
+                _kill(self._pool)
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        try:
+            return _losing(self._started().submit(function, *arguments))
+        except BrokenProcessPool:  # it broke since: a new one
+            self.close()
+        try:
+            return _losing(self._started().submit(function, *arguments))
+        except BrokenProcessPool as error:
+            self.close()
+            raise Lost from error
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload([worker.__name__])
+            self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=_begin)
+        return self._pool
+
+
+def _losing(future: Future[Any]) -> Future[Any]:
+    """`future`, with Lost for the exception of a pool that a dead worker broke."""
+    outcome: Future[Any] = Future()
+
+    def pass_on(done: Future[Any]) -> None:
+        if done.cancelled() or isinstance(error := done.exception(), BrokenProcessPool):
+            outcome.set_exception(Lost())
+        elif error is not None:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(done.result())
+
+    future.add_done_callback(pass_on)
+    return outcome
+
+
+def _open_ahead(job: Job) -> None:
+    worker.open_grader(job)
+
+
+def _begin() -> None:
+    """A worker leaves Ctrl-C to the main process, and ends when that has ended, even by a kill."""
+    signal.signal(signal.SIGINT, lambda *_: None)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    wait_for_end([sentinel])
+    try:
+        worker.close_grader()
+    finally:
+        os._exit(1)
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    """A run that stops does not wait for what is being graded. (Python 3.14 has a method for this.)"""
+    for process in list((getattr(pool, "_processes", None) or {}).values()):
+        process.kill()
