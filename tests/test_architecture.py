@@ -24,6 +24,7 @@ MAY_IMPORT = {
         "autograder.exercise",
         "autograder.library",
         "autograder.sandbox",
+        "autograder.wording",
     },
     "autograder.authoring": {
         "attention_lib",
@@ -33,6 +34,7 @@ MAY_IMPORT = {
         "autograder.judging",
         "autograder.library",
         "autograder.sandbox",
+        "autograder.wording",
     },
     "autograder.classroom": {
         "autograder.authoring",
@@ -43,6 +45,7 @@ MAY_IMPORT = {
         "autograder.judging",
         "autograder.library",
         "autograder.sandbox",
+        "autograder.wording",
     },
 }
 FILES = {

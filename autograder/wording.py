@@ -1,0 +1,25 @@
+"""Text from anywhere, made fit for one line of a terminal, a log or a page."""
+
+from __future__ import annotations
+
+import unicodedata
+
+#: A message longer than this helps nobody; what it quotes can have any length.
+MOST_CHARACTERS = 400
+
+
+def printable(text: str) -> str:
+    """`text` for a terminal: control and other invisible characters become a replacement mark."""
+    return "".join("\ufffd" if unicodedata.category(letter).startswith("C") else letter for letter in text)
+
+
+def one_line(text: str, most: int = MOST_CHARACTERS) -> str:
+    """`text` without line breaks and control characters, cut to `most` characters."""
+    # cut first: a stranger's text can have any length
+    line = printable(" ".join(text[: most + 1].replace("\t", " ").splitlines()))
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def counted(count: int, thing: str, things: str | None = None) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
