@@ -6,6 +6,7 @@ with Grader(Course.find(), "01_dot_product_similarity") as grader:
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,9 +22,12 @@ from autograder.judging.judge import Judge
 from autograder.judging.restore import Unreadable
 from autograder.judging.verdict import ExerciseVerdict, QuestionVerdict, Verdict
 from autograder.library import UserError
-from autograder.sandbox.client import Limits, Sandbox
+from autograder.sandbox.client import Limits, Sandbox, SandboxLost, SharedZygote
 
 __all__ = ["Graded", "Grader", "Unreadable"]
+
+#: How often a submission's sandbox may be lost before a person is asked.
+LOSSES_BORNE = 3
 
 
 @dataclass(frozen=True)
@@ -77,17 +81,24 @@ class Grader:
     """Grades submissions of one lesson: holds its hidden library, its release and a running sandbox.
 
     Raises UserError when the lesson is unknown or not built, NoSandbox when student code can't be
-    isolated here and `unsafe` was not asked for.
+    isolated here and `unsafe` was not asked for. `door` is that of a zygote which is shared with others.
     """
 
-    def __init__(self, course: Course, lesson: str, limits: Limits | None = None, unsafe: bool = False):
+    def __init__(
+        self,
+        course: Course,
+        lesson: str,
+        limits: Limits | None = None,
+        unsafe: bool = False,
+        door: socket.socket | None = None,
+    ):
         self.lesson = lesson
         self.limits = limits or Limits()
         self._library = library.load(course.solutions, lesson)
         self._released = _released(course, lesson)
         self._judge = Judge(self._library, course.secret())
         self._sandbox = Sandbox(
-            readable=[course.library_dir], preload=[course.student_library], limits=self.limits, unsafe=unsafe
+            [course.library_dir], [course.student_library], self.limits, unsafe=unsafe, door=door
         )
 
     def __enter__(self) -> Grader:
@@ -104,9 +115,11 @@ class Grader:
         return self.grade_notebook(restore.read(path))
 
     def grade_notebook(self, submitted: NotebookNode) -> Graded:
-        """Grade a notebook that has been read; it is restored first and not changed itself."""
-        notebook = restore.restore(submitted, self._released)
-        done = runner.run(notebook, self._judge, self._sandbox, self.limits)
+        """Grade a notebook that has been read; it is restored first and not changed itself.
+
+        Raises SandboxLost when its sandbox is lost time and again.
+        """
+        notebook, done = self._run(submitted)
         blank = tuple(name for name in self._library.free_texts if self._is_as_released(notebook, name))
         verdicts: list[Verdict] = [*done.exercises.values(), *done.questions.values()]
         undecided = [f"test_{verdict.name}" for verdict in verdicts if verdict.score is None]
@@ -122,8 +135,30 @@ class Grader:
             blank,
         )
 
+    def _run(self, submitted: NotebookNode) -> tuple[NotebookNode, runner.Run]:
+        """Run it from the start, and once more from the start when its process is killed from outside or
+        its sandbox is lost: neither may cost a student anything. What happens again is the student's own
+        doing, or for a person to look at."""
+        kills = losses = 0
+        while True:
+            notebook = restore.restore(submitted, self._released)
+            try:
+                run = runner.run(notebook, self._judge, self._sandbox, self.limits, blame_kills=kills > 0)
+                return notebook, run
+            except runner.KilledFromOutside:
+                kills += 1
+            except SandboxLost:
+                losses += 1
+                if losses == LOSSES_BORNE:
+                    raise
+
     def _is_as_released(self, notebook: NotebookNode, name: str) -> bool:
         return _source_of(notebook, name) == _source_of(self._released, name)
+
+
+def shared_zygote(course: Course, limits: Limits, unsafe: bool = False) -> SharedZygote:
+    """A zygote that the graders of several processes can share, whatever their lessons."""
+    return SharedZygote([course.library_dir], [course.student_library], limits, unsafe)
 
 
 def _released(course: Course, lesson: str) -> NotebookNode:

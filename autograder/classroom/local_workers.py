@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -16,18 +17,21 @@ from autograder.classroom import worker
 from autograder.classroom.results import Result
 from autograder.classroom.worker import Job, Task
 from autograder.classroom.workers import Lost
+from autograder.grading import shared_zygote
 from autograder.library import UserError
+from autograder.sandbox.client import SharedZygote
 
 
 class LocalWorkers:
     """A pool of processes, by default one per CPU; started when first needed, and again when one dies.
 
-    They share one import of the grading code, and nothing of this process's state.
+    They share one import of the grading code and one zygote, and nothing of this process's state.
     """
 
     def __init__(self, count: int | None = None):
         self._count = count or len(os.sched_getaffinity(0))
         self._pool: ProcessPoolExecutor | None = None
+        self._zygote: SharedZygote | None = None
         self._warm: list[Future[Any]] = []
 
     @property
@@ -35,7 +39,7 @@ class LocalWorkers:
         return self._count
 
     def prepare(self, job: Job) -> None:
-        self._warm = [self._call(_open_ahead, job) for _ in range(self._count)]
+        self._warm = [self._call(job, _open_ahead) for _ in range(self._count)]
 
     def await_ready(self) -> None:
         try:
@@ -45,31 +49,41 @@ class LocalWorkers:
             raise UserError("the grading processes die when they start: is there enough memory?") from error
 
     def submit(self, job: Job, tasks: Sequence[Task]) -> Future[list[Result]]:
-        return self._call(worker.grade_batch, job, tasks)
+        return self._call(job, worker.grade_batch, tasks)
 
     def close(self, at_once: bool = False) -> None:
+        if self._pool is not None and at_once:
+            _kill(self._pool)
+        self._let_go()
+        if self._zygote is not None:
+            self._zygote.close()
+            self._zygote = None
+
+    def _let_go(self) -> None:
         if self._pool is not None:
-            if at_once:
-                _kill(self._pool)
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
 
-    def _call(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    def _call(self, job: Job, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         try:
-            return _losing(self._started().submit(function, *arguments))
+            return _losing(self._started(job).submit(function, job, *arguments))
         except BrokenProcessPool:  # it broke since: a new one
-            self.close()
+            self._let_go()
         try:
-            return _losing(self._started().submit(function, *arguments))
+            return _losing(self._started(job).submit(function, job, *arguments))
         except BrokenProcessPool as error:
-            self.close()
+            self._let_go()
             raise Lost from error
 
-    def _started(self) -> ProcessPoolExecutor:
+    def _started(self, job: Job) -> ProcessPoolExecutor:
+        if self._zygote is None:
+            self._zygote = shared_zygote(job.course, job.limits, job.unsafe)
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload([worker.__name__])
-            self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=_begin)
+            self._pool = ProcessPoolExecutor(
+                self._count, mp_context=context, initializer=_begin, initargs=(self._zygote.door,)
+            )
         return self._pool
 
 
@@ -93,9 +107,10 @@ def _open_ahead(job: Job) -> None:
     worker.open_grader(job)
 
 
-def _begin() -> None:
+def _begin(door: socket.socket) -> None:
     """A worker leaves Ctrl-C to the main process, and ends when that has ended, even by a kill."""
     signal.signal(signal.SIGINT, lambda *_: None)
+    worker.join(door)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()

@@ -7,6 +7,7 @@ Grading a task twice gives the same result twice, and writes nothing.
 from __future__ import annotations
 
 import atexit
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
@@ -91,6 +92,13 @@ class Opened:
 
 
 _opened: Opened | None = None
+_door: socket.socket | None = None
+
+
+def join(door: socket.socket) -> None:
+    """Have this process's graders share the zygote behind `door`."""
+    global _door
+    _door = door
 
 
 def open_grader(job: Job) -> Opened:
@@ -99,7 +107,7 @@ def open_grader(job: Job) -> Opened:
     if _opened is not None and _opened.job != job:
         close_grader()
     if _opened is None:
-        grader = Grader(job.course, job.lesson, limits=job.limits, unsafe=job.unsafe)
+        grader = Grader(job.course, job.lesson, limits=job.limits, unsafe=job.unsafe, door=_door)
         released = nbformat.read(job.course.released(job.lesson), as_version=4)
         grader.__enter__()
         _opened = Opened(job, grader, released)

@@ -46,12 +46,18 @@ class Ran:
     reason: str = ""
 
 
+class KilledFromOutside(Exception):
+    """The student's process was killed by none of ours: this submission is to be graded again."""
+
+
 @dataclass
 class Session:
-    """The children that one submission's cells run in, one after another."""
+    """The children that one submission's cells run in, one after another. With `blame_kills`, a process
+    that is killed from outside counts as one that the student's code ended."""
 
     sandbox: Sandbox
     limits: Limits
+    blame_kills: bool = True
     _child: Child | None = None
     _history: list[str] = field(default_factory=list)
     _started: float = field(default_factory=lambda: time.monotonic())
@@ -87,13 +93,18 @@ class Session:
         child = self._child or self._revived()
         try:
             return use(child)
-        except ChildDied:
+        except ChildDied as death:
             self.close()
+            self._require_blame(death)
             raise
         except ChildTimedOut as error:
             if not error.alive:
                 self.close()
             raise
+
+    def _require_blame(self, death: ChildDied) -> None:
+        if death.killed and not self.blame_kills:
+            raise KilledFromOutside(death.reason) from death
 
     def _require_time(self) -> None:
         """Raise ChildTimedOut, and end the child, when the submission's time is over."""
@@ -112,18 +123,25 @@ class Session:
                 self._require_time()
                 try:
                     child.run_cell(source)
-                except (ChildDied, ChildTimedOut):
+                except (ChildDied, ChildTimedOut) as error:
                     self.close()
+                    if isinstance(error, ChildDied):
+                        self._require_blame(error)
                     del self._history[position]
                     break
             else:
                 return child
 
 
-def run(notebook: NotebookNode, judge: Judge, sandbox: Sandbox, limits: Limits) -> Run:
-    """Grade the restored `notebook`, writing each cell's outputs into it."""
+def run(
+    notebook: NotebookNode, judge: Judge, sandbox: Sandbox, limits: Limits, blame_kills: bool = True
+) -> Run:
+    """Grade the restored `notebook`, writing each cell's outputs into it.
+
+    Raises SandboxLost, and without `blame_kills` KilledFromOutside: then it is to be graded again.
+    """
     started = time.monotonic()
-    graded = _Graded(judge, Session(sandbox, limits), _own_code(notebook))
+    graded = _Graded(judge, Session(sandbox, limits, blame_kills), _own_code(notebook))
     try:
         for cell in notebook.cells:
             if cell.cell_type == "code":

@@ -45,9 +45,10 @@ def live(end: int, walls: Walls, caps: Caps, shell: Shell, above: list[Layer]) -
     """Be a child on the socket with descriptor `end`; never returns. `above` are the layers that
     are in force already."""
     try:
-        channel = _only_descriptor(end)
         _move_in(walls.private)
         layers = [*isolate(walls), *above]
+        channel = _only_descriptor(end)
+        _own_streams()
         channel.sendall(wire.frame(wire.encode((0, "ready", [asdict(layer) for layer in layers]))))
         _serve(channel, shell, caps)
     except (Closed, OSError):
@@ -73,6 +74,10 @@ def _move_in(private: str) -> None:
     os.environ.update(HOME=private, TMPDIR=private, PWD=private)
     tempfile.tempdir = None
     sys.path.insert(0, "")
+
+
+def _own_streams() -> None:
+    """Record what is printed; nobody types."""
     sys.stdin, sys.stdout, sys.stderr = open(os.devnull), Stream("stdout"), Stream("stderr")  # noqa: SIM115
     for name in ("stdin", "stdout", "stderr"):
         setattr(sys, f"__{name}__", getattr(sys, name))

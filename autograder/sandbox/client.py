@@ -6,6 +6,7 @@ with Sandbox(readable=[attention_lib], preload=["attention_lib"]) as sandbox, sa
 
 ChildTimedOut     over the time limit; `alive` tells whether the child can go on
 ChildDied         ended, sent too much or what is no reply; `reason` is for the student
+SandboxLost       the zygote is gone and the child with it: nobody's fault, `sandbox.child()` starts anew
 NoSandbox         this machine can't hold student code
 """
 
@@ -14,7 +15,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -25,9 +25,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from autograder.library import UserError
-from autograder.sandbox.conversation import READY_SECONDS, CellRun, Child, ChildDied, ChildTimedOut, Limits
+from autograder.sandbox.conversation import (
+    READY_SECONDS,
+    CellRun,
+    Child,
+    ChildDied,
+    ChildTimedOut,
+    Limits,
+    SandboxLost,
+)
 from autograder.sandbox.isolation import Layer, missing
-from autograder.sandbox.launch import PACKAGE_ROOT, command, copy_font_cache, environment, font_cache
+from autograder.sandbox.launch import PACKAGE_ROOT, ZygoteProcess
 
 __all__ = [
     "CellRun",
@@ -38,6 +46,8 @@ __all__ = [
     "Limits",
     "NoSandbox",
     "Sandbox",
+    "SandboxLost",
+    "SharedZygote",
     "doctor",
 ]
 
@@ -48,12 +58,38 @@ class NoSandbox(UserError):
     """Student code can't be held here: below the base tier."""
 
 
+class SharedZygote:
+    """A zygote for several processes: each `Sandbox` that is given its `door` gets a fork of it.
+
+    It does not wait until the zygote is ready: that is for whoever joins.
+    """
+
+    def __init__(
+        self,
+        readable: Sequence[Path] = (),
+        preload: Sequence[str] = (),
+        limits: Limits | None = None,
+        unsafe: bool = False,
+    ) -> None:
+        told = order(readable, preload, limits or Limits(), unsafe, namespaces=True)
+        self._zygote = ZygoteProcess({**told, "shared": True})
+
+    @property
+    def door(self) -> socket.socket:
+        """Where to join; it can be handed to other processes."""
+        return self._zygote.control
+
+    def close(self) -> None:
+        self._zygote.stop()
+
+
 class Sandbox:
     """A zygote and its children.
 
     `readable`: the folders of the course that student code may read; one that is a package can be
     imported. `preload`: modules that are imported once, for all children. `unsafe` goes on below the
-    base tier; `namespaces=False` leaves the layers above it out.
+    base tier; `namespaces=False` leaves the layers above it out. `door`: that of a `SharedZygote` made
+    with the same arguments; where nobody is behind it any more, the sandbox starts a zygote of its own.
     """
 
     def __init__(
@@ -63,13 +99,14 @@ class Sandbox:
         limits: Limits | None = None,
         unsafe: bool = False,
         namespaces: bool = True,
+        door: socket.socket | None = None,
     ) -> None:
-        self.readable = [Path(path).resolve() for path in readable]
-        self.preload = list(preload)
         self.limits = limits or Limits()
         self.unsafe = unsafe
-        self.namespaces = namespaces
         self.layers: tuple[str, ...] = ()
+        self._order = order(readable, preload, self.limits, unsafe, namespaces)
+        self._door = door
+        self._own: ZygoteProcess | None = None
         self._children: set[Child] = set()
         self._made = 0
 
@@ -87,78 +124,90 @@ class Sandbox:
         return self
 
     def _start(self) -> None:
-        for name in ("config", "children"):
-            (self._scratch / name).mkdir()
-        copy_font_cache(font_cache(), self._scratch / "config")
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs, open(self._scratch / "log", "wb") as log:
-            self._zygote = subprocess.Popen(
-                command(self._order()),
-                stdin=theirs.fileno(),
-                stdout=log,
-                stderr=log,
-                env=environment(self._scratch / "config"),
-                cwd=self._scratch / "config",
-                start_new_session=True,
-            )
+        """Get a zygote: one that is shared, or else one of our own."""
         try:
-            layers = [Layer(**layer) for layer in self._hear(_START_SECONDS)["layers"]]
+            layers = self._joined() or self._started()
             _require(layers, self.unsafe)
         except BaseException:
             self._stop()
             raise
         self.layers = tuple(layer.name for layer in layers if layer.in_force)
-        copy_font_cache(self._scratch / "config", font_cache())
 
-    def _order(self) -> dict[str, Any]:
-        return {
-            "readable": [str(path) for path in self.readable],
-            "preload": self.preload,
-            "scratch": str(self._scratch),
-            "memory_bytes": self.limits.memory_bytes,
-            "cpu_seconds": math.ceil(self.limits.submission_seconds) + 60,
-            "answer_bytes": self.limits.answer_bytes,
-            "output_bytes": self.limits.output_bytes,
-            "namespaces": self.namespaces,
-            "unsafe": self.unsafe,
-        }
+    def _joined(self) -> list[Layer] | None:
+        if self._door is None:
+            return None
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs:
+                wanted = json.dumps({"join": str(self._scratch)}).encode()
+                socket.send_fds(self._door, [wanted], [theirs.fileno()])
+            return self._layers_told()
+        except (OSError, SandboxLost):
+            self._control.close()
+            self._door = None
+            return None
+
+    def _started(self) -> list[Layer]:
+        self._own = ZygoteProcess({**self._order, "clears": str(self._scratch)})
+        self._control = self._own.control
+        try:
+            layers = self._layers_told()
+        except SandboxLost:
+            raise NoSandbox(
+                f"the process that starts the sandboxes ended: {self._own.last_words()}"
+            ) from None
+        self._own.keep_font_cache()
+        return layers
+
+    def _layers_told(self) -> list[Layer]:
+        return [Layer(**layer) for layer in self._hear(_START_SECONDS)["layers"]]
 
     def _hear(self, seconds: float) -> dict[str, Any]:
-        """The zygote's next message. Raises NoSandbox when it is gone."""
+        """The zygote's next message. Raises SandboxLost when it is gone, NoSandbox when it can't go on."""
         self._control.settimeout(seconds)
         try:
             said = self._control.recv(1 << 16)
         except OSError:
             said = b""
         if not said:
-            raise NoSandbox(f"the process that starts the sandboxes ended: {self._last_words()}")
+            raise SandboxLost("the process that starts the sandboxes ended")
         heard: dict[str, Any] = json.loads(said)
         if "error" in heard:
             raise NoSandbox(f"no process for student code: {heard['error']}")
         return heard
 
-    def _last_words(self) -> str:
-        lines = (self._scratch / "log").read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
-
     def child(self) -> Child:
-        """A new child that has run nothing yet. Raises NoSandbox when there can be none."""
+        """A new child that has run nothing yet; from a new zygote, where the old one is gone.
+
+        Raises NoSandbox when there can be none.
+        """
+        try:
+            return self._new_child()
+        except SandboxLost:
+            self._stop()
+            self._start()
+        try:
+            return self._new_child()
+        except SandboxLost as again:
+            raise NoSandbox(f"{again}, and again after it was started anew") from None
+
+    def _new_child(self) -> Child:
         self._made += 1
         private = self._scratch / "children" / str(self._made)
-        private.mkdir()
+        private.mkdir(parents=True)
         ours, theirs = socket.socketpair()
         try:
             with theirs:
                 wanted = json.dumps({"fork": str(private)}).encode()
                 socket.send_fds(self._control, [wanted], [theirs.fileno()])
             pid = int(self._hear(READY_SECONDS)["pid"])
+            child = Child(self, ours, pid, private)
         except OSError as error:
             ours.close()
-            raise NoSandbox(f"the process that starts the sandboxes is gone: {error}") from None
+            raise SandboxLost(f"the process that starts the sandboxes is gone ({error})") from None
         except BaseException:
             ours.close()
             raise
-        child = Child(self, ours, pid, private)
         self._children.add(child)
         try:
             _require(child.ready(), self.unsafe)
@@ -167,14 +216,15 @@ class Sandbox:
             raise NoSandbox(f"a process for student code could not be made ready: {error}") from None
         return child
 
-    def reaped(self, child: Child) -> int:
-        """How `child`, which has ended, ended: a status as `os.waitpid` gives it."""
+    def reaped(self, child: Child) -> int | None:
+        """How `child`, which has ended, ended: a status as `os.waitpid` gives it; None when the zygote is
+        gone, and its children with it."""
         self._children.discard(child)
         try:
             self._control.sendall(json.dumps({"reap": child.pid}).encode())
             return int(self._hear(READY_SECONDS)["status"])
-        except (OSError, NoSandbox):  # the zygote is gone, and its children with it
-            return int(signal.SIGKILL)
+        except (OSError, SandboxLost):
+            return None
 
     def __exit__(
         self,
@@ -182,18 +232,37 @@ class Sandbox:
         error: BaseException | None = None,
         trace: TracebackType | None = None,
     ) -> None:
-        for child in list(self._children):
-            child.kill()
         self._stop()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _stop(self) -> None:
-        self._control.close()
-        try:
-            self._zygote.wait(5)
-        except subprocess.TimeoutExpired:
-            self._zygote.kill()
-            self._zygote.wait()
+        for child in list(self._children):
+            child.kill()
+        if self._own is not None:
+            self._own.stop()
+            self._own = None
+        else:
+            self._control.close()
+
+
+def order(
+    readable: Sequence[Path],
+    preload: Sequence[str],
+    limits: Limits,
+    unsafe: bool,
+    namespaces: bool,
+) -> dict[str, Any]:
+    """What a zygote is told when it is started."""
+    return {
+        "readable": [str(Path(path).resolve()) for path in readable],
+        "preload": list(preload),
+        "memory_bytes": limits.memory_bytes,
+        "cpu_seconds": math.ceil(limits.submission_seconds) + 60,
+        "answer_bytes": limits.answer_bytes,
+        "output_bytes": limits.output_bytes,
+        "namespaces": namespaces,
+        "unsafe": unsafe,
+    }
 
 
 def _require(layers: Sequence[Layer], unsafe: bool) -> None:

@@ -46,11 +46,17 @@ class Limits:
 
 
 class ChildDied(Exception):
-    """The student's process is gone, or was killed since it broke the protocol."""
+    """The student's process is gone, or was killed since it broke the protocol. `killed`: by a SIGKILL
+    that this side did not send, as the system does for want of memory."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, killed: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.killed = killed
+
+
+class SandboxLost(Exception):
+    """The zygote is gone, and the student's process with it: no fault of the student's."""
 
 
 class ChildTimedOut(Exception):
@@ -81,8 +87,8 @@ class Home(Protocol):
     @property
     def layers(self) -> tuple[str, ...]: ...
 
-    def reaped(self, child: Child) -> int:
-        """How `child`, which has ended, ended."""
+    def reaped(self, child: Child) -> int | None:
+        """How `child`, which has ended, ended; None when the zygote is gone."""
 
 
 class Child:
@@ -262,16 +268,20 @@ class Child:
         raise ChildDied(self._over or how)
 
     def _died(self) -> ChildDied:
-        """The child closed its end: find out why."""
-        self._end(None)
-        return ChildDied(self._over or "the process ended")
+        """The child closed its end: find out why. Raises SandboxLost when it went with the zygote."""
+        status = self._end(None)
+        if status is None:
+            raise SandboxLost("the process that starts the sandboxes ended")
+        self._over = how_it_ended(status)
+        return ChildDied(self._over, killed=os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):  # it ended, and was reaped, by itself
             signal.pidfd_send_signal(self._process, number)
 
-    def _end(self, reason: str | None) -> None:
-        """Kill, wait until it is gone, clear up. Without a `reason`, the way it ended tells."""
+    def _end(self, reason: str | None) -> int | None:
+        """Kill, wait until it is gone, clear up. Without a `reason`, the way it ended tells: the status
+        that comes back."""
         self._channel.close()
         is_over(self._process, 0.2 if reason is None else 0)  # let one that is ending end by itself
         self._signal(signal.SIGKILL)
@@ -280,8 +290,7 @@ class Child:
         self._over = reason or "the process ended"
         status = self._home.reaped(self)
         shutil.rmtree(self._private, ignore_errors=True)
-        if reason is None:
-            self._over = how_it_ended(status)
+        return status
 
 
 def _clean_event(event: Any) -> Event | None:

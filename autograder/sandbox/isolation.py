@@ -16,11 +16,14 @@ import socket
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from autograder.sandbox import landlock, seccomp
+from autograder.sandbox.kernel import LIBC, check, prctl
+
+T = TypeVar("T")
 
 LIMITS, PRIVILEGES, LANDLOCK, SECCOMP = "limits", "privileges", "landlock", "seccomp"
 NAMESPACES, PROCESSES = "namespaces", "process-namespace"
@@ -72,12 +75,36 @@ class Layer:
 
 @dataclass(frozen=True)
 class Walls:
-    """What one child may use: folders to read, one folder to write, bytes of memory, CPU seconds."""
+    """What one child may use: one folder to write, bytes of memory, CPU seconds; and what is the same for
+    all children and was made ahead: the files to read and the filter of calls, or why there is none."""
 
-    readable: tuple[str, ...]
     private: str
     memory_bytes: int
     cpu_seconds: int
+    files: landlock.Rules | OSError
+    calls: bytes | OSError
+
+
+def prepare(readable: Iterable[str], memory_bytes: int, cpu_seconds: int) -> Callable[[str], Walls]:
+    """Make ahead what many processes need to isolate themselves: gives the walls of one that may write
+    beneath a private folder."""
+    paths = [*_SYSTEM_FILES, *system_folders(), *readable]
+    files = _or_error(lambda: landlock.Rules.open(paths, ["/dev/null"]))
+    calls = _or_error(seccomp.packed)
+    return lambda private: Walls(private, memory_bytes, cpu_seconds, files, calls)
+
+
+def _or_error(make: Callable[[], T]) -> T | OSError:
+    try:
+        return make()
+    except OSError as error:
+        return error
+
+
+def _given(made: T | OSError) -> T:
+    if isinstance(made, OSError):
+        raise made
+    return made
 
 
 def system_folders() -> tuple[str, ...]:
@@ -98,7 +125,7 @@ def isolate(walls: Walls) -> list[Layer]:
         _attempt(LIMITS, lambda: _limit_resources(walls)),
         _attempt(PRIVILEGES, _drop_privileges),
         _attempt(LANDLOCK, lambda: _confine_files(walls), landlock.why_not),
-        _attempt(SECCOMP, _filter_calls),
+        _attempt(SECCOMP, lambda: _filter_calls(walls)),
     ]
 
 
@@ -151,39 +178,38 @@ def _drop_privileges() -> str:
 
     In this order: a change of capabilities resets the two settings after it.
     """
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    prctl(_PR_SET_NO_NEW_PRIVS, 1)
     for capability in range(64):
         try:
-            _prctl(_PR_CAPBSET_DROP, capability)
+            prctl(_PR_CAPBSET_DROP, capability)
         except OSError:
             break  # EINVAL: beyond the last one; EPERM: no privileges to drop
     try:
-        _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+        prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     nothing = (ctypes.c_uint32 * 6)()
-    _check(_libc().capset(header, nothing), "capset")
-    _prctl(_PR_SET_DUMPABLE, 0)
+    check(LIBC.capset(header, nothing), "capset")
+    prctl(_PR_SET_DUMPABLE, 0)
     die_with_parent()
     return "no capabilities, no new privileges, dies with the grader"
 
 
 def die_with_parent() -> None:
     """Have the kernel kill this process when its parent ends."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _confine_files(walls: Walls) -> str:
-    readable = [*_SYSTEM_FILES, *system_folders(), *walls.readable]
-    version = landlock.restrict(readable, [walls.private], ["/dev/null"])
+    version = _given(walls.files).restrict([walls.private])
     parts = ["files"] + ["TCP"] * (version >= 4) + ["signals and abstract sockets"] * (version >= 6)
     return f"ABI {version}: {', '.join(parts)}"
 
 
-def _filter_calls() -> str:
-    seccomp.install()
+def _filter_calls(walls: Walls) -> str:
+    seccomp.install(_given(walls.calls))
     return "an allowlist of system calls: no sockets, no processes beyond threads, no tracing"
 
 
@@ -195,7 +221,7 @@ def enter_namespaces() -> Layer:
     user, group = os.geteuid(), os.getegid()
 
     def enter() -> str:
-        _check(_libc().unshare(_NEWUSER | _NEWNET | _NEWIPC | _NEWUTS), "unshare")
+        check(LIBC.unshare(_NEWUSER | _NEWNET | _NEWIPC | _NEWUTS), "unshare")
         for name, text in (
             ("setgroups", "deny"),
             ("uid_map", f"{user} {user} 1"),
@@ -213,7 +239,7 @@ def enter_process_namespace(private: str) -> Layer:
     a file system of its own, of limited size. Needs `enter_namespaces` before."""
 
     def enter() -> str:
-        _check(_libc().unshare(_NEWPID | _NEWNS), "unshare")
+        check(LIBC.unshare(_NEWPID | _NEWNS), "unshare")
         _mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
         options = f"size={FOLDER_BYTES},nr_inodes=4096,mode=0700".encode()
         flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
@@ -231,23 +257,8 @@ def _why_no_namespaces(error: OSError) -> str:
     )
 
 
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def _check(result: int, what: str) -> None:
-    if result:
-        error = ctypes.get_errno()
-        raise OSError(error, f"{what}: {os.strerror(error)}")
-
-
-def _prctl(option: int, value: int) -> None:
-    numbers = [ctypes.c_ulong(number) for number in (value, 0, 0, 0)]
-    _check(_libc().prctl(ctypes.c_int(option), *numbers), f"prctl {option}")
-
-
 def _mount(source: bytes, target: bytes, kind: bytes | None, flags: int, options: bytes | None) -> None:
-    _check(_libc().mount(source, target, kind, ctypes.c_ulong(flags), options), "mount")
+    check(LIBC.mount(source, target, kind, ctypes.c_ulong(flags), options), "mount")
 
 
 def in_throwaway(work: Callable[[], Any]) -> Any:
@@ -269,19 +280,19 @@ def in_throwaway(work: Callable[[], Any]) -> Any:
 def probe(namespaces: bool = True) -> list[Layer]:
     """Which layers hold here, tried out in a throwaway process."""
     with tempfile.TemporaryDirectory(prefix="autograder-probe-") as private:
-        walls = Walls((), private, 1 << 30, 60)
-        found = in_throwaway(lambda: [asdict(layer) for layer in _all_layers(walls, namespaces)])
+        found = in_throwaway(lambda: [asdict(layer) for layer in _all_layers(private, namespaces)])
     if found is None:
         return [Layer(name, False, "the process that tried it out died") for name in BASE]
     return [Layer(**layer) for layer in found]
 
 
-def _all_layers(walls: Walls, namespaces: bool) -> list[Layer]:
+def _all_layers(private: str, namespaces: bool) -> list[Layer]:
     above = [Layer(name, False, "switched off") for name in (NAMESPACES, PROCESSES)]
     if namespaces:
         above = [enter_namespaces(), Layer(PROCESSES, False, "needs the namespaces above")]
         if above[0].in_force:
-            above[1] = enter_process_namespace(walls.private)
+            above[1] = enter_process_namespace(private)
+    walls = prepare((), 1 << 30, 60)(private)
     base = in_throwaway(lambda: [asdict(layer) for layer in _verified(isolate(walls))])
     return [*(Layer(**layer) for layer in base or ()), *above]
 

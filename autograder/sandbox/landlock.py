@@ -7,8 +7,11 @@ import errno
 import os
 import stat
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from enum import IntFlag
+
+from autograder.sandbox.kernel import syscall
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 _VERSION = 1
@@ -56,18 +59,10 @@ WRITE = (
 _OF_A_FILE = Files.EXECUTE | Files.WRITE_FILE | Files.READ_FILE | Files.TRUNCATE | Files.IOCTL_DEV
 
 
-def _call(number: int, *arguments: object) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
-    result = int(libc.syscall(number, *arguments))
-    if result < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return result
-
-
 def abi() -> int:
     """The kernel's version of Landlock. Raises OSError where there is none (ENOSYS) or where it is
     switched off (EOPNOTSUPP)."""
-    return _call(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(_VERSION))
+    return syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(_VERSION))
 
 
 def why_not(error: OSError) -> str:
@@ -79,43 +74,57 @@ def why_not(error: OSError) -> str:
     return f"the kernel refused: {error.strerror}"
 
 
-def restrict(readable: Iterable[str], writable: Iterable[str], devices: Iterable[str]) -> int:
-    """Confine this process, for good, to reading beneath `readable`, writing beneath `writable` as
-    well, and reading and writing `devices`; no TCP, no signals out. Paths that do not exist are passed over.
+@dataclass(frozen=True)
+class Rules:
+    """Files and folders that were opened ahead, with the rights on what is beneath them: many processes
+    confine themselves to the same ones. Paths that do not exist are passed over."""
 
-    Needs no_new_privs or CAP_SYS_ADMIN. Returns the ABI used; raises OSError when the kernel refuses.
-    """
-    version = abi()
-    handled = (1 << HANDLED[min(version, max(HANDLED))]) - 1
-    ruleset = _ruleset(version, handled)
-    try:
-        for paths, rights in ((readable, READ), (writable, WRITE), (devices, READ | Files.WRITE_FILE)):
-            for path in paths:
-                _allow(ruleset, path, int(rights) & handled)
-        _call(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint(0))
-    finally:
-        os.close(ruleset)
-    return version
+    version: int
+    opened: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def open(cls, readable: Iterable[str], devices: Iterable[str]) -> Rules:
+        """Reading beneath `readable`, reading and writing `devices`. Raises OSError without Landlock."""
+        version = abi()
+        wanted = [(path, READ) for path in readable] + [(path, READ | Files.WRITE_FILE) for path in devices]
+        return cls(version, tuple(_open(wanted, version)))
+
+    def restrict(self, writable: Iterable[str]) -> int:
+        """Confine this process, for good, to these files, and to writing beneath `writable` as well; no
+        TCP, no signals out. Closes the files.
+
+        Needs no_new_privs or CAP_SYS_ADMIN. Returns the ABI used; raises OSError when the kernel refuses.
+        """
+        ruleset = _ruleset(self.version)
+        try:
+            for beneath, rights in [*self.opened, *_open([(path, WRITE) for path in writable], self.version)]:
+                rule = struct.pack("<Qi", rights, beneath)
+                syscall(ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_PATH_BENEATH), rule, ctypes.c_uint(0))
+                os.close(beneath)
+            syscall(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint(0))
+        finally:
+            os.close(ruleset)
+        return self.version
 
 
-def _ruleset(version: int, handled: int) -> int:
-    attributes = struct.pack("<Q", handled)
+def _handled(version: int) -> int:
+    return (1 << HANDLED[min(version, max(HANDLED))]) - 1
+
+
+def _ruleset(version: int) -> int:
+    attributes = struct.pack("<Q", _handled(version))
     if version >= 4:
         attributes += struct.pack("<Q", _TCP)
     if version >= 6:
         attributes += struct.pack("<Q", _SCOPES)
-    return _call(CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0))
+    return syscall(CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0))
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
-    try:
-        beneath = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except OSError:
-        return
-    try:
-        if not stat.S_ISDIR(os.fstat(beneath).st_mode):
-            rights &= int(_OF_A_FILE)
-        rule = struct.pack("<Qi", rights, beneath)
-        _call(ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_PATH_BENEATH), rule, ctypes.c_uint(0))
-    finally:
-        os.close(beneath)
+def _open(wanted: Iterable[tuple[str, Files]], version: int) -> Iterator[tuple[int, int]]:
+    for path, rights in wanted:
+        try:
+            beneath = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            continue
+        kept = int(rights) & _handled(version)
+        yield beneath, kept if stat.S_ISDIR(os.fstat(beneath).st_mode) else kept & int(_OF_A_FILE)

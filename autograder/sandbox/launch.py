@@ -1,15 +1,71 @@
-"""How the zygote is started: a fresh program in a clean environment. Trusted side."""
+"""How a zygote is started: a fresh program in a clean environment. Trusted side."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import socket
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+
+
+class ZygoteProcess:
+    """A zygote and the folder of its own; `control` is our end of its socket."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self.scratch = Path(tempfile.mkdtemp(prefix="autograder-"))
+        try:
+            self._start({**order, "scratch": str(self.scratch)})
+        except BaseException:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            raise
+
+    def _start(self, order: dict[str, Any]) -> None:
+        (self.scratch / "config").mkdir()
+        copy_font_cache(font_cache(), self.scratch / "config")
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, open(self.scratch / "log", "wb") as log:
+            self._process = subprocess.Popen(
+                command(order),
+                stdin=theirs.fileno(),
+                stdout=log,
+                stderr=log,
+                env=environment(self.scratch / "config"),
+                cwd=self.scratch / "config",
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def keep_font_cache(self) -> None:
+        """What matplotlib had to make is there for the next zygote."""
+        copy_font_cache(self.scratch / "config", font_cache())
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        try:
+            lines = (self.scratch / "log").read_text(errors="replace").strip().splitlines()
+        except OSError:
+            return "its log is gone"
+        return lines[-1] if lines else "it said nothing"
+
+    def stop(self) -> None:
+        """End it, its children with it, and clear its folder."""
+        self.control.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 def command(order: dict[str, Any]) -> list[str]:

@@ -16,6 +16,8 @@ import platform
 import struct
 from dataclasses import dataclass
 
+from autograder.sandbox.kernel import LIBC
+
 #: name : number on x86_64 : number on aarch64
 ALLOWED = """
     read:0:63 write:1:64 close:3:57 stat:4:- fstat:5:80 lstat:6:- poll:7:- lseek:8:62 mmap:9:222
@@ -55,6 +57,9 @@ SPECIAL = """
 
 #: The last call that the table above was made from; a newer one is unknown, not forbidden.
 LAST_KNOWN = 462
+
+#: Stands for the process's own id in a filter that is made ahead: above any id that a kernel gives.
+_OWN_PID = 0x7E57F11E
 
 PR_SET_SECCOMP = 22
 MODE_FILTER = 2
@@ -198,17 +203,22 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
-def install() -> None:
-    """Put this process, and every thread that it starts, under the filter; there is no way back.
+def packed() -> bytes:
+    """The filter as the kernel reads it, with a placeholder for the process's own id.
 
-    Needs no_new_privs. Raises OSError when the kernel has no seccomp filters or no table fits the machine.
+    Raises OSError where no table fits the machine.
     """
     on = machine()
     if on is None:
         raise OSError(errno.ENOSYS, f"no table of system calls for {platform.machine()}")
-    packed = b"".join(struct.pack("<HBBI", *instruction) for instruction in program(os.getpid(), on))
-    buffer = ctypes.create_string_buffer(packed, len(packed))
-    wanted = _Program(len(packed) // 8, ctypes.addressof(buffer))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.byref(wanted), 0, 0):
+    return b"".join(struct.pack("<HBBI", *instruction) for instruction in program(_OWN_PID, on))
+
+
+def install(template: bytes) -> None:
+    """Put this process, and every thread that it starts, under the filter `packed` gave; there is no
+    way back. Needs no_new_privs. Raises OSError when the kernel has no seccomp filters."""
+    code = template.replace(struct.pack("<I", _OWN_PID), struct.pack("<I", os.getpid()))
+    buffer = ctypes.create_string_buffer(code, len(code))
+    wanted = _Program(len(code) // 8, ctypes.addressof(buffer))
+    if LIBC.prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.byref(wanted), 0, 0):
         raise OSError(ctypes.get_errno(), "the kernel refused the seccomp filter")

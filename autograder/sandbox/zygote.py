@@ -5,10 +5,14 @@ the course's folders from its import path before the first fork. Control comes o
 descriptor 0, one JSON message each way: {"fork": folder} with the child's end of a socket attached →
 {"pid"}; {"reap": pid} → {"status"}. When that socket ends, so does the zygote, and the kernel
 kills its children.
+
+A shared zygote serves no children itself: whoever sends it {"join": folder} with the end of a socket
+gets a fork of it, a zygote of its own that is controlled over that socket.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import importlib
 import json
@@ -19,21 +23,25 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from autograder.sandbox import isolation
 from autograder.sandbox.isolation import Layer, Walls
+from autograder.sandbox.kernel import call_process
 
 if TYPE_CHECKING:
     from autograder.sandbox.capture import Shell
+    from autograder.sandbox.child import Caps
 
 _STATUS = struct.Struct("<i")
 
 
 @dataclass(frozen=True)
 class Order:
-    """How the client wants its children. Paths are absolute; `scratch` is the private folder of all."""
+    """How the client wants its children. Paths are absolute; `scratch` is the zygote's own folder,
+    `clears` is another one that is to be gone with it."""
 
     readable: list[str]
     preload: list[str]
@@ -44,17 +52,28 @@ class Order:
     output_bytes: int
     namespaces: bool
     unsafe: bool
+    clears: str = ""
+    shared: bool = False
 
 
 @dataclass
 class Zygote:
     """What every child starts from, and who is alive."""
 
-    order: Order
     shell: Shell
-    processes_of_their_own: bool
-    above: list[Layer]
+    layers: list[Layer]
+    walls: Callable[[str], Walls]
+    caps: Caps
     waiting: dict[int, tuple[int, int]] = field(default_factory=dict)  # child → process to wait for, its pipe
+
+    @property
+    def above(self) -> list[Layer]:
+        """The layers that children find in force."""
+        return [layer for layer in self.layers if layer.name not in isolation.BASE]
+
+    @property
+    def processes_of_their_own(self) -> bool:
+        return any(layer.name == isolation.PROCESSES and layer.in_force for layer in self.layers)
 
 
 def main() -> None:
@@ -62,22 +81,59 @@ def main() -> None:
     order = Order(**json.loads(sys.argv[1]))
     control = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    call_process("zygote")
     layers = isolation.probe(order.namespaces)
     if isolation.missing(layers) and not order.unsafe:
-        _say(control, {"layers": [asdict(layer) for layer in layers]})
+        _refuse(control, layers, order.shared)
         return
-    in_force = {layer.name for layer in layers if layer.in_force}
-    if isolation.NAMESPACES in in_force:
+    if any(layer.name == isolation.NAMESPACES and layer.in_force for layer in layers):
         isolation.enter_namespaces()
     shell = _ready_shell(order)
+    from autograder.sandbox.child import Caps
+
     _forget_folders()
+    readable = (*order.readable, f"{order.scratch}/config")
+    walls = isolation.prepare(readable, order.memory_bytes, order.cpu_seconds)
+    zygote = Zygote(shell, layers, walls, Caps(order.answer_bytes, order.output_bytes))
     _freeze()
-    _say(control, {"layers": [asdict(layer) for layer in layers]})
-    above = [layer for layer in layers if layer.name not in isolation.BASE]
     try:
-        _serve(Zygote(order, shell, isolation.PROCESSES in in_force, above), control)
+        if order.shared:
+            _serve_joiners(zygote, control)
+        else:
+            _serve(zygote, control, order.clears)
     finally:
         shutil.rmtree(order.scratch, ignore_errors=True)
+
+
+def _refuse(control: socket.socket, layers: list[Layer], shared: bool) -> None:
+    """Say which layers there are, which is too few. Who would join a shared zygote finds it gone, starts
+    one of their own and hears it then."""
+    if not shared:
+        _say(control, {"layers": [asdict(layer) for layer in layers]})
+
+
+def _serve_joiners(zygote: Zygote, door: socket.socket) -> None:
+    """Fork a zygote for each that joins, until nobody is left who could."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        text, descriptors, _, _ = socket.recv_fds(door, 1 << 16, 1)
+        if not text:
+            return
+        if os.fork() == 0:
+            door.close()
+            _be_joined(zygote, socket.socket(fileno=descriptors[0]), json.loads(text)["join"])
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _be_joined(zygote: Zygote, control: socket.socket, clears: str) -> NoReturn:
+    """Be the zygote of one that joined; ends with the shared one."""
+    try:
+        isolation.die_with_parent()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _serve(dataclasses.replace(zygote, waiting={}), control, clears)
+    finally:
+        os._exit(0)
 
 
 def _ready_shell(order: Order) -> Shell:
@@ -122,22 +178,30 @@ def _say(control: socket.socket, message: dict[str, Any]) -> None:
     control.sendall(json.dumps(message).encode())
 
 
-def _serve(zygote: Zygote, control: socket.socket) -> None:
-    while True:
-        text, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 4)
-        if not text:
-            return
-        request = json.loads(text)
-        try:
-            if "fork" in request:
-                _say(control, {"pid": _fork(zygote, descriptors[0], request["fork"])})
-            else:
-                _say(control, {"status": _reap(zygote, request["reap"])})
-        except OSError as error:
-            _say(control, {"error": str(error)})
-        finally:
+def _serve(zygote: Zygote, control: socket.socket, clears: str) -> None:
+    """Say which layers hold, then do what `control` asks for until it ends; then take away `clears`."""
+    try:
+        _say(control, {"layers": [asdict(layer) for layer in zygote.layers]})
+        while True:
+            text, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 4)
+            if not text:
+                return
+            _say(control, _answer(zygote, json.loads(text), descriptors))
             for descriptor in descriptors:
                 os.close(descriptor)
+    except OSError:
+        return  # the other side is gone
+    finally:
+        shutil.rmtree(clears, ignore_errors=True)
+
+
+def _answer(zygote: Zygote, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+    try:
+        if "fork" in request:
+            return {"pid": _fork(zygote, descriptors[0], request["fork"])}
+        return {"status": _reap(zygote, request["reap"])}
+    except OSError as error:
+        return {"error": str(error)}
 
 
 def _fork(zygote: Zygote, end: int, private: str) -> int:
@@ -166,6 +230,7 @@ def _fork(zygote: Zygote, end: int, private: str) -> int:
 def _keep(zygote: Zygote, end: int, private: str, writer: int) -> None:
     """Be the parent of a child in a process namespace of its own: wait for it and tell how it ended."""
     try:
+        call_process("keeper")
         isolation.die_with_parent()
         if not isolation.enter_process_namespace(private).in_force:
             os._exit(1)
@@ -181,15 +246,12 @@ def _keep(zygote: Zygote, end: int, private: str, writer: int) -> None:
 
 
 def _become_child(zygote: Zygote, end: int, private: str) -> None:
-    from autograder.sandbox.child import Caps, live
+    from autograder.sandbox.child import live
 
-    order = zygote.order
+    call_process("student")
     gc.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    walls = Walls(
-        (*order.readable, f"{order.scratch}/config"), private, order.memory_bytes, order.cpu_seconds
-    )
-    live(end, walls, Caps(order.answer_bytes, order.output_bytes), zygote.shell, zygote.above)
+    live(end, zygote.walls(private), zygote.caps, zygote.shell, zygote.above)
 
 
 def _reap(zygote: Zygote, pid: int) -> int:

@@ -16,6 +16,7 @@ from autograder.classroom.local_workers import LocalWorkers
 from autograder.classroom.results import GRADER_ERROR, Result, without_grade
 from autograder.classroom.submissions import Submission
 from autograder.classroom.workers import DIED, Lost, grade_all
+from autograder.sandbox.client import Limits
 
 
 class Scripted:
@@ -45,7 +46,7 @@ def _graded(student: str) -> Result:
 
 @pytest.fixture
 def job(course):
-    return worker.Job(course, LESSON, "engine", None)
+    return worker.Job(course, LESSON, "engine", Limits())
 
 
 @pytest.fixture
@@ -117,14 +118,23 @@ def test_a_process_that_dies_costs_nobody_but_the_one_it_died_on(course, hand_in
     assert done.troubled == [("cem", DIED)]
 
 
-def test_workers_end_with_the_run_and_can_be_started_again(job, monkeypatch):
+def _own_pid(job: worker.Job) -> int:
+    return os.getpid()
+
+
+def _wait(job: worker.Job) -> None:
+    signal.pause()
+
+
+def test_workers_end_with_the_run_and_can_be_started_again(job):
     local = LocalWorkers(1)
     try:
-        first = local._call(os.getpid).result()
+        first = local._call(job, _own_pid).result()
+        waiting = local._call(job, _wait)
         os.kill(first, signal.SIGKILL)
         with pytest.raises(Lost):
-            local._call(signal.pause).result()
-        second = local._call(os.getpid).result()
+            waiting.result()
+        second = local._call(job, _own_pid).result()
         assert second != first
     finally:
         local.close(at_once=True)

@@ -79,7 +79,7 @@ class FakeGrader:
 
     graded: ClassVar[list[str]] = []
 
-    def __init__(self, course, lesson, limits=None, unsafe=False):
+    def __init__(self, course, lesson, limits=None, unsafe=False, door=None):
         self.lesson = lesson
         self.released = nbformat.read(course.released(lesson), as_version=4)
         self.layers = () if unsafe else ("limits", "landlock", "seccomp", "namespaces")

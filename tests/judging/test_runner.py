@@ -9,7 +9,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder.exercise import Outcome
 from autograder.judging import runner
-from autograder.judging.runner import run
+from autograder.judging.runner import KilledFromOutside, run
 from autograder.sandbox.client import CellRun, ChildDied, ChildTimedOut, Limits
 from autograder.sandbox.script import Undefined, perform
 
@@ -154,3 +154,30 @@ def test_past_the_submissions_time_no_cell_is_run_again(sandbox, judge, monkeypa
     submitted = notebook(slow, slow, "die()", "z = 3")
     run(submitted, judge, sandbox, Limits(submission_seconds=200))
     assert sandbox.log == [slow, slow, "die()", "killed", slow, "killed"]
+
+
+def _killed():
+    raise ChildDied("the process was killed", killed=True)
+
+
+def test_a_process_killed_from_outside_is_not_blamed_on_the_cell(sandbox, judge):
+    sandbox.child = lambda: _with(FakeChild(sandbox.log), strike=_killed)
+    with pytest.raises(KilledFromOutside):
+        run(notebook("x = 1", "strike()"), judge, sandbox, Limits(), blame_kills=False)
+    assert sandbox.log[-1] == "killed"
+
+
+def test_with_the_blame_on_the_student_a_kill_is_a_death_like_any_other(sandbox, judge):
+    sandbox.child = lambda: _with(FakeChild(sandbox.log), strike=_killed)
+    submitted = notebook("x = 1", "strike()", "y = 2")
+    run(submitted, judge, sandbox, Limits(), blame_kills=True)
+    assert [cell.outputs[0].output_type for cell in submitted.cells] == ["stream", "error", "stream"]
+
+
+def test_a_kill_while_earlier_cells_run_again_is_not_blamed_on_them_either(sandbox, judge):
+    seen = []
+    sandbox.child = lambda: _with(
+        FakeChild(sandbox.log), later=lambda: _killed() if seen else seen.append("once")
+    )
+    with pytest.raises(KilledFromOutside):
+        run(notebook("later()", "die()", "x = 1"), judge, sandbox, Limits(), blame_kills=False)

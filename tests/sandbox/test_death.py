@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograder.sandbox.client import Child, ChildDied, ChildTimedOut, Limits, NoSandbox, Sandbox
+from autograder.sandbox.client import Child, ChildDied, ChildTimedOut, Limits, Sandbox
 from autograder.sandbox.script import Let, Returned, one_call
 
 from .conftest import LIMITS
@@ -249,22 +249,8 @@ def test_nothing_is_left_of_a_sandbox() -> None:
     with Sandbox(limits=LIMITS) as sandbox:
         scratch = sandbox._scratch
         first, second = sandbox.child(), sandbox.child()
-        pids = [first.pid, second.pid, sandbox._zygote.pid]
+        pids = [first.pid, second.pid, sandbox._own.pid]
         assert all(is_there(pid) for pid in pids)
     assert not any(is_there(pid) for pid in pids)
     assert processes_of(scratch) == []
     assert not scratch.exists()
-
-
-def test_children_die_with_the_zygote() -> None:
-    with Sandbox(limits=LIMITS) as sandbox:
-        sandbox.child()
-        sandbox._zygote.kill()
-        sandbox._zygote.wait()
-        for _ in range(100):
-            if not processes_of(sandbox._scratch):
-                break
-            time.sleep(0.02)
-        assert processes_of(sandbox._scratch) == []
-        with pytest.raises(NoSandbox):
-            sandbox.child()
