@@ -13,7 +13,10 @@ REPOSITORY = Path(__file__).parents[1]
 #: What runs in the student's process, or is forked to become it.
 UNTRUSTED = {
     f"autograder.sandbox.{name}"
-    for name in ("capture", "child", "isolation", "landlock", "script", "seccomp", "wire", "zygote")
+    for name in (
+        *("capture", "child", "isolation", "kernel", "landlock", "script", "seccomp", "zygote"),
+        *("codes", "decoder", "encoder", "wire"),
+    )
 }
 #: Package → what of this repository it may import, besides itself.
 MAY_IMPORT = {

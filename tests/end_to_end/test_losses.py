@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,20 @@ def zygote_of(child: int) -> int:
     return pid
 
 
+def await_end(pid: int) -> None:
+    deadline = time.monotonic() + 5
+    while is_running(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 @pytest.fixture
 def strike(monkeypatch):
     """Kill, in the middle of the first submissions, what a function of the child's id names."""
@@ -32,6 +47,7 @@ def strike(monkeypatch):
             if len(struck) < times:
                 struck.append(victim_of(self._child.pid))
                 os.kill(struck[-1], signal.SIGKILL)
+                await_end(self._child.pid)
             return as_it_is(self, steps)
 
         monkeypatch.setattr(runner.Session, "ask", ask)
