@@ -217,7 +217,7 @@ def _exit_code(error: Exception) -> int | None:
 
 def _one_line(text: str) -> str:
     """Messages can quote a student's file or folder: no control character reaches the terminal."""
-    from autograder.classroom.submissions import printable
+    from autograder.wording import printable
 
     return printable(" ".join(text.splitlines()))
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from autograder.classroom.submissions import printable
+from autograder.wording import printable
 
 #: Seconds between lines where the output is no terminal.
 PLAIN_INTERVAL = 10.0

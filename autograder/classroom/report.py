@@ -18,11 +18,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from autograder import library
 from autograder.classroom import records
-from autograder.classroom.submissions import printable
 from autograder.course import Course
 from autograder.exercise import Exercise, FreeText, Outcome
 from autograder.files import write_whole
 from autograder.library import Library, UserError
+from autograder.wording import printable
 
 TEMPLATE = "report.html.j2"
 PAGE = "index.html"

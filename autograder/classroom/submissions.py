@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import hashlib
 import os
 import platform
-import unicodedata
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from autograder.course import Course
 from autograder.library import UserError, lesson_names, topic
+from autograder.wording import one_line, printable
 
 #: What nbgrader leaves behind when it copies a submission (`CourseDirectory.ignore`).
 IGNORED = (".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback")
@@ -47,9 +49,33 @@ class Submission:
         return None
 
     @property
+    def folder_problem(self) -> str | None:
+        """Why nothing in the folder can be taken for this student's work, if so. A link could lead to
+        another student's, or out of the class's folder."""
+        for folder, name in ((self.folder.parent, self.student), (self.folder, self.lesson)):
+            try:
+                mode = folder.lstat().st_mode
+                os.listdir(folder)
+            except NotADirectoryError:
+                return f"{one_line(name, 60)} is a file, expected a folder that holds {self.notebook.name}"
+            except OSError as error:
+                return f"the folder {one_line(name, 60)} can't be read: {error.strerror}"
+            if stat.S_ISLNK(mode):
+                return f"the folder {one_line(name, 60)} is a link: put what was handed in there itself"
+        return None
+
+    @property
+    def problem(self) -> str | None:
+        """Why there is nothing to grade, ahead of what the notebook itself may be."""
+        return self.name_problem or self.folder_problem
+
+    @property
     def known_to_nbgrader(self) -> bool:
         """nbgrader makes a submission of any folder that holds something called *.ipynb."""
-        return any(name.endswith(".ipynb") for name in os.listdir(self.folder))
+        try:
+            return any(name.endswith(".ipynb") for name in os.listdir(self.folder))
+        except OSError:
+            return False
 
 
 def chosen_lessons(course: Course, wanted: Iterable[str], student: str | None = None) -> list[str]:
@@ -66,6 +92,7 @@ def chosen_lessons(course: Course, wanted: Iterable[str], student: str | None = 
         whose = "" if student is None else f" of student {printable(student)!r}"
         raise UserError(
             f"nothing handed in{whose}: expected notebooks at {course.submitted}/STUDENT/LESSON/LESSON.ipynb"
+            + "".join(f"; {line}" for line in overlooked(course, student)[:1])
         )
     for lesson in lessons:
         if not course.released(lesson).is_file():
@@ -74,15 +101,12 @@ def chosen_lessons(course: Course, wanted: Iterable[str], student: str | None = 
 
 
 def find(course: Course, lesson: str, student: str | None = None) -> list[Submission]:
-    """The submissions of `lesson`, by student. Raises UserError when `student` handed nothing in."""
-    if not course.submitted.is_dir():
-        raise UserError(
-            f"{course.submitted} is not there: put submissions in submitted/STUDENT/{lesson}/{lesson}.ipynb"
-        )
+    """The submissions of `lesson`, by student; where a student's folder can't be looked into, one is
+    taken to be there. Raises UserError when `student` handed nothing in."""
     found = [
-        Submission(folder.name, lesson, folder / lesson)
-        for folder in sorted(course.submitted.iterdir())
-        if not folder.name.startswith(".") and (folder / lesson).is_dir()
+        Submission(name, lesson, course.submitted / name / lesson)
+        for name in _students(course)
+        if _is_there(course.submitted / name / lesson, if_closed=True)
     ]
     if student is None:
         return found
@@ -95,14 +119,85 @@ def find(course: Course, lesson: str, student: str | None = None) -> list[Submis
     return chosen
 
 
+def overlooked(course: Course, student: str | None = None) -> list[str]:
+    """What lies under `submitted/` and is graded by no run, one line each: folders that are named after
+    no lesson, files outside of them, a second notebook beside the one that is graded."""
+    if not course.submitted.is_dir():
+        return []
+    known = lesson_names(course.solutions)
+    lines = [] if student is not None else [_loose_file(course, name) for name in _loose(course.submitted)]
+    for name in _students(course):
+        if student in (None, name):
+            lines += _overlooked_of(course, name, known)
+    return [one_line(line) for line in lines]
+
+
+def _overlooked_of(course: Course, student: str, known: Sequence[str]) -> Iterator[str]:
+    for name in _listed(course.submitted / student):
+        shown = f"submitted/{student}/{name}"
+        if name not in known:
+            near = difflib.get_close_matches(name.removesuffix(".ipynb").strip(), known, n=1)
+            meant = f"submitted/{student}/{near[0]}" if near else "submitted/STUDENT/LESSON"
+            yield f"{shown}: named after no lesson, expected {meant}/{near[0] if near else 'LESSON'}.ipynb"
+            continue
+        others = [other for other in _listed(course.submitted / student / name) if other.endswith(".ipynb")]
+        for other in others if f"{name}.ipynb" in others else ():
+            if other != f"{name}.ipynb":
+                yield f"{shown}/{other}: not graded, {name}.ipynb beside it is"
+
+
+def _loose_file(course: Course, name: str) -> str:
+    return f"submitted/{name}: a file, expected one folder for each student"
+
+
+def _loose(folder: Path) -> list[str]:
+    return [name for name in _listed(folder) if not (folder / name).is_dir()]
+
+
+def _students(course: Course) -> list[str]:
+    """The names below `submitted/`. Raises UserError when it is not there or can't be read."""
+    try:
+        return sorted(name for name in os.listdir(course.submitted) if not name.startswith("."))
+    except OSError as error:
+        raise UserError(
+            f"{course.submitted} can't be read ({error.strerror}): "
+            "expected submissions in submitted/STUDENT/LESSON/LESSON.ipynb"
+        ) from error
+
+
+def _listed(folder: Path) -> list[str]:
+    """What a folder holds, but for what nbgrader passes over; nothing where it can't be read."""
+    try:
+        return sorted(name for name in os.listdir(folder) if not (name.startswith(".") or _ignored(name)))
+    except OSError:
+        return []
+
+
+def _is_there(path: Path, if_closed: bool) -> bool:
+    """Whether something is at `path`; `if_closed` is the answer where nobody lets us look."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return if_closed
+    return True
+
+
 def files(folder: Path) -> Iterator[Path]:
     """The ordinary files of a submission, in order; no link is followed, since it could lead anywhere."""
     for place, names, found in os.walk(folder):
         names[:] = sorted(name for name in names if not _ignored(name))
         for name in sorted(found):
-            path = Path(place, name)
-            if not _ignored(name) and not path.is_symlink() and path.is_file():
-                yield path
+            if not _ignored(name) and _is_file(Path(place, name)):
+                yield Path(place, name)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def beside_the_notebook(folder: Path) -> list[Path]:
@@ -117,6 +212,8 @@ def beside_the_notebook(folder: Path) -> list[Path]:
 
 def digest(submission: Submission, engine: str) -> str:
     """Changes when a file of the submission does, or `engine` (see `engine_digest`)."""
+    if problem := submission.folder_problem:
+        return _digest_of([engine, submission.student, problem])
     return _digest_of([engine, submission.student, *_contents(submission.folder, files(submission.folder))])
 
 
@@ -141,18 +238,11 @@ def engine_digest(course: Course, lesson: str, *settings: object) -> str:
 
 
 def _handed_in(course: Course, lesson: str, student: str | None) -> bool:
-    if not course.submitted.is_dir():
-        return False
-    return any(
-        (folder / lesson).is_dir()
-        for folder in course.submitted.iterdir()
-        if not folder.name.startswith(".") and student in (None, folder.name)
+    return course.submitted.is_dir() and any(
+        _is_there(course.submitted / name / lesson, if_closed=False)
+        for name in _students(course)
+        if student in (None, name)
     )
-
-
-def printable(text: str) -> str:
-    """`text` for a terminal: control and other invisible characters become a replacement mark."""
-    return "".join("\ufffd" if unicodedata.category(letter).startswith("C") else letter for letter in text)
 
 
 def _modules(place: Path) -> list[Path]:

@@ -124,8 +124,8 @@ class _Work:
 def task_for(submission: Submission) -> Task:
     """The submission as it travels to a worker."""
     try:
-        if submission.name_problem:
-            raise Unreadable(submission.name_problem)
+        if problem := submission.problem:
+            raise Unreadable(problem)
         return Task(submission.student, restore.content(submission.notebook))
     except Unreadable as damage:
         return Task(submission.student, None, damage.reason)

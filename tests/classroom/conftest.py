@@ -19,6 +19,7 @@ from tiny_course import (
     REPOSITORY,
     RIGHT,
     SLOW,
+    TITLE,
     FakeGrader,
     released_notebook,
 )
@@ -51,7 +52,7 @@ def hand_in(course: Course) -> Callable[..., Path]:
 
     def put(student: str, timestamp: str | None = "2025-03-01 12:00:00 UTC", **answers: str) -> Path:
         notebook = released_notebook()
-        notebook.metadata.handed_in_by = student
+        notebook.cells[0].source = f"{TITLE}{student}"
         for cell in notebook.cells:
             cell.source = answers.get(grade_id(cell) or "", cell.source)
         folder = course.submitted / student / LESSON

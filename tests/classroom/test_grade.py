@@ -12,13 +12,14 @@ from nbgrader.api import Gradebook
 from tiny_course import HALF, LESSON, MISTAKEN, RIGHT, FakeGrader, InThisProcess
 
 from autograder.classroom import grade as grading
-from autograder.classroom import records, submissions
+from autograder.classroom import records
 from autograder.classroom.grade import grade, trouble_of
 from autograder.classroom.gradebook import Book, canonical_dump
 from autograder.classroom.progress import Progress
 from autograder.classroom.results import Result
 from autograder.library import UserError
 from autograder.sandbox.client import Limits
+from autograder.wording import printable
 
 
 def run(course, lessons=(), **options):
@@ -238,7 +239,7 @@ def test_students_can_be_called_anything(course, hand_in):
     assert done.graded == len(names)
     ((student, reason),) = done.troubled
     assert "not valid UTF-8" in reason
-    assert submissions.printable(student) == "\ufffd"
+    assert printable(student) == "\ufffd"
     for name in names:
         assert grades_of(course, name)["test_double"] == (3.0, False)
 
