@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,11 @@ class Course:
             f"no solutions/lessons in {root} or above it: run this in the instructor's repository, "
             "or name the course's folder with --course DIR. The student bundle has no solutions."
         )
+
+    @contextlib.contextmanager
+    def on_disk(self) -> Iterator[Course]:
+        """This course where its files can be read, for a while."""
+        yield self
 
     @property
     def solutions(self) -> Path:

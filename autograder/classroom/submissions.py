@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-import hashlib
 import os
-import platform
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
+from autograder.classroom.engine import digest_of
 from autograder.course import Course
-from autograder.library import UserError, lesson_names, topic
+from autograder.library import UserError, lesson_names
 from autograder.wording import one_line, printable
 
 #: What nbgrader leaves behind when it copies a submission (`CourseDirectory.ignore`).
 IGNORED = (".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback")
 #: A larger file beside a notebook is left where it is.
 MAX_FILE_BYTES = 100_000_000
-#: What the numbers of a grade depend on, besides this repository's own code.
-ENGINE_PACKAGES = ("numpy", "ipython")
-#: The part of this package that decides a grade; building, printing and reporting do not.
-GRADING_CODE = ("exercise.py", "library.py", "grading.py", "sandbox", "judging", "classroom")
 
 
 @dataclass(frozen=True)
@@ -211,30 +205,10 @@ def beside_the_notebook(folder: Path) -> list[Path]:
 
 
 def digest(submission: Submission, engine: str) -> str:
-    """Changes when a file of the submission does, or `engine` (see `engine_digest`)."""
+    """Changes when a file of the submission does, or `engine` (see `engine.engine_digest`)."""
     if problem := submission.folder_problem:
-        return _digest_of([engine, submission.student, problem])
-    return _digest_of([engine, submission.student, *_contents(submission.folder, files(submission.folder))])
-
-
-def engine_digest(course: Course, lesson: str, *settings: object) -> str:
-    """Changes with anything else that a grade of `lesson` depends on: the exercises, the released
-    notebook, the class's secret, this package, the library beside the notebook, and `settings`."""
-    exercises = course.solutions / "exercises" / f"{topic(lesson)}.py"
-    package = Path(__file__).parents[1]
-    code = [path for place in GRADING_CODE for path in _modules(package / place)] + _modules(
-        course.library_dir
-    )
-    versions = [platform.python_version(), *(f"{name} {version(name)}" for name in ENGINE_PACKAGES)]
-    return _digest_of(
-        [
-            *versions,
-            *map(repr, settings),
-            course.secret(),
-            *_contents(course.home, [exercises, course.released(lesson)]),
-            *(part for path in code for part in (path.name, path.read_bytes())),
-        ]
-    )
+        return digest_of([engine, submission.student, problem])
+    return digest_of([engine, submission.student, *_contents(submission.folder, files(submission.folder))])
 
 
 def _handed_in(course: Course, lesson: str, student: str | None) -> bool:
@@ -243,10 +217,6 @@ def _handed_in(course: Course, lesson: str, student: str | None) -> bool:
         for name in _students(course)
         if student in (None, name)
     )
-
-
-def _modules(place: Path) -> list[Path]:
-    return [place] if place.is_file() else sorted(place.rglob("*.py"))
 
 
 def _ignored(name: str) -> bool:
@@ -262,11 +232,3 @@ def _contents(folder: Path, paths: Iterable[Path]) -> Iterator[str | bytes]:
             yield path.read_bytes() if size <= MAX_FILE_BYTES else str(size)
         except OSError as error:
             yield str(error.strerror)
-
-
-def _digest_of(parts: Iterable[str | bytes]) -> str:
-    total = hashlib.sha256()
-    for part in parts:
-        content = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
-        total.update(len(content).to_bytes(8, "big") + content)
-    return total.hexdigest()

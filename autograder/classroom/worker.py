@@ -17,9 +17,9 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from autograder.classroom import results
+from autograder.classroom.engine import engine_digest
 from autograder.classroom.results import DAMAGED, GRADER_ERROR, Result
 from autograder.classroom.settings import limits
-from autograder.classroom.submissions import engine_digest
 from autograder.course import Course
 from autograder.grading import Grader
 from autograder.judging import restore
@@ -107,8 +107,9 @@ def open_grader(job: Job) -> Opened:
     if _opened is not None and _opened.job != job:
         close_grader()
     if _opened is None:
-        grader = Grader(job.course, job.lesson, limits=job.limits, unsafe=job.unsafe, door=_door)
-        released = nbformat.read(job.course.released(job.lesson), as_version=4)
+        with job.course.on_disk() as course:
+            grader = Grader(course, job.lesson, limits=job.limits, unsafe=job.unsafe, door=_door)
+            released = nbformat.read(course.released(job.lesson), as_version=4)
         grader.__enter__()
         _opened = Opened(job, grader, released)
     return _opened
