@@ -282,9 +282,9 @@ def _weaker_sandbox(graded: Sequence[Verdict]) -> list[Trouble]:
 
 
 def _waiting(course: Course, lesson: str) -> set[tuple[str, str]] | None:
-    if not course.gradebook.is_file():
-        return None
-    from autograder.classroom.gradebook import open_book
+    from autograder.classroom.gradebook import is_begun, open_book
 
+    if not is_begun(course):
+        return None
     with open_book(course) as book:
         return book.waiting(lesson)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 
 from traitlets.config import Config
@@ -12,6 +13,8 @@ from autograder.library import UserError
 from autograder.sandbox.client import Limits
 
 CONFIG_FILE = "nbgrader_config.py"
+#: A `db_url` of an SQLite file by a path that is not absolute.
+RELATIVE_FILE = re.compile(r"(?P<driver>sqlite(\+\w+)?:///)(?P<path>(?![/?]|:memory:).+)")
 
 
 def nbgrader_config(course: Course) -> Config:
@@ -31,7 +34,15 @@ def nbgrader_config(course: Course) -> Config:
     config.CourseDirectory.root = str(course.root)
     config.CourseDirectory.source_directory = str(course.source)
     config.CourseDirectory.release_directory = str(course.notebooks)
+    if "db_url" in config.CourseDirectory:
+        config.CourseDirectory.db_url = _from_root(course, config.CourseDirectory.db_url)
     return config
+
+
+def _from_root(course: Course, db_url: str) -> str:
+    """nbgrader runs in the class's folder, where a relative path starts; this program runs anywhere."""
+    relative = RELATIVE_FILE.fullmatch(db_url)
+    return f"{relative['driver']}{course.root}/{relative['path']}" if relative else db_url
 
 
 def limits(config: Config) -> Limits:
