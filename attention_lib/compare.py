@@ -246,7 +246,12 @@ def _close(wanted: np.ndarray, given: np.ndarray, tolerance: Tolerance) -> np.nd
         tolerance = _WHOLE
     with np.errstate(all="ignore"):
         wanted, given = wanted.astype(np.float64), given.astype(np.float64)
-        return np.asarray(np.isclose(given, wanted, rtol=tolerance.rtol, atol=tolerance.atol, equal_nan=True))
+        same = np.asarray(wanted == given)
+        if same.all():
+            return same
+        room = tolerance.atol + tolerance.rtol * np.abs(wanted)
+        near = (np.abs(given - wanted) <= room) & np.isfinite(wanted)  # infinities are near themselves only
+        return np.asarray(same | near | (np.isnan(given) & np.isnan(wanted)))
 
 
 def _numbers(yours: Any, expected: Any) -> tuple[str, str]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autograder import lean  # noqa: F401 - before whatever a command imports
+
 if TYPE_CHECKING:
     from autograder.course import Course
     from autograder.grading import Graded
@@ -121,18 +123,20 @@ def grade(
             "leave the options out to grade on this machine"
         )
     from autograder.classroom.grade import grade as grade_class
+    from autograder.classroom.submissions import overlooked
+    from autograder.classroom.summary import overlooked_lines
 
+    course = _course(root)
     try:
-        runs = grade_class(
-            _course(root), lessons, student=student, workers=workers, force=force, unsafe=unsafe
-        )
+        runs = grade_class(course, lessons, student=student, workers=workers, force=force, unsafe=unsafe)
     except KeyboardInterrupt:
         click.echo(
-            "\nautograder: stopped. What is recorded stays; the same command goes on from here.", err=True
+            "autograder: stopped. What is recorded stays; the same command goes on from here.", err=True
         )
         sys.exit(INTERRUPTED)
-    for run in runs:
-        click.echo(run.summary())
+    lines = [line for run in runs for line in run.lines()]
+    for line in [*lines, *overlooked_lines(overlooked(course, student))]:
+        click.echo(line)
 
 
 @main.command()

@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for_end
 from typing import Any
 
+from autograder import lean
 from autograder.classroom import worker
 from autograder.classroom.results import Result
 from autograder.classroom.worker import Job, Task
@@ -80,7 +81,7 @@ class LocalWorkers:
             self._zygote = shared_zygote(job.course, job.limits, job.unsafe)
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload([worker.__name__])
+            context.set_forkserver_preload([lean.__name__, worker.__name__])
             self._pool = ProcessPoolExecutor(
                 self._count, mp_context=context, initializer=_begin, initargs=(self._zygote.door,)
             )

@@ -6,7 +6,6 @@ alternatives here, through the same interpreter that runs the student's function
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import types
 import warnings
@@ -26,6 +25,7 @@ from autograder.sandbox.script import (
     Let,
     Raised,
     Returned,
+    Script,
     Stand,
     Step,
     Undefined,
@@ -44,13 +44,9 @@ class HiddenCase:
 
     aspect: str
     name: str
-    steps: tuple[Step, ...]
+    steps: Script
     expected: tuple[Event, ...]
     tolerance: Tolerance
-
-    def fresh_steps(self) -> list[Step]:
-        """The steps with inputs of their own: no answer can change what the next one is asked."""
-        return copy.deepcopy(list(self.steps))
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -79,7 +75,7 @@ class HiddenCases:
             drawn = case(self._rng(exercise.name, aspect, case.__name__))
         except Exception as error:
             raise GraderFault(f"the inputs of {label} could not be drawn: {error!r}") from error
-        steps = tuple(drawn) if isinstance(drawn, list) else tuple(one_call(exercise.name, drawn))
+        steps = Script(drawn if isinstance(drawn, list) else one_call(exercise.name, drawn))
         expected = answer(exercise.name, exercise.reference, steps)
         _require_expected_ending(label, case, expected)
         inputs = [step.value for step in steps if isinstance(step, Let)]
@@ -153,7 +149,7 @@ def answer(name: str, function: Function, steps: Sequence[Step]) -> tuple[Event,
     """The events of `steps` with `function` under `name`, on inputs of its own, without warnings."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        return tuple(perform(copy.deepcopy(list(steps)), {name: function}))
+        return tuple(perform(steps, {name: function}))
 
 
 def difference(expected: Sequence[Event], got: Sequence[Event], tolerance: Tolerance) -> Difference | None:
@@ -218,4 +214,4 @@ def _in_world(function: Function, world: dict[str, Any]) -> Function:
 
 
 #: Puts a script to the student's functions and gives back what came of it.
-Ask = Callable[[list[Step]], list[Event]]
+Ask = Callable[[Sequence[Step]], list[Event]]

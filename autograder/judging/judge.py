@@ -7,7 +7,8 @@ interpreter alone when a test asks a function in this process.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -28,7 +29,7 @@ from autograder.judging.scoring import Asked, Written, verdict_on, without_answe
 from autograder.judging.verdict import ExerciseVerdict, QuestionVerdict
 from autograder.library import Library
 from autograder.sandbox.client import ChildDied, ChildTimedOut
-from autograder.sandbox.script import Event, Raised, Returned, Undefined
+from autograder.sandbox.script import Event, Raised, Returned, Script, Undefined
 
 
 class Judge:
@@ -74,6 +75,11 @@ class Sitting:
         if verdict.outcome in (Outcome.TIMED_OUT, Outcome.ERRORED):
             self._absent.add(name)
         return verdict
+
+    def announce(self, name: str, ahead: Callable[[Sequence[Script]], None]) -> None:
+        """Tell `ahead` the scripts that the exercise `name` will be asked."""
+        with contextlib.suppress(GraderFault):  # `exercise` says so
+            ahead([case.steps for case in self._cases.of(name)])
 
     def question(self, name: str, answer: Any, written: Written | None = None) -> QuestionVerdict:
         """Judge the value (or `Undefined`) that the student gave to the question's variable."""
@@ -147,7 +153,7 @@ class Sitting:
         stood_in = self._cases.stood_in(exercise.name, absent, self._standing_in)
         for case, (tables, answers) in zip(self._cases.of(exercise.name), stood_in, strict=True):
             try:
-                one = Asked(case, tuple(ask([*tables, *case.fresh_steps()])), None)
+                one = Asked(case, tuple(ask([*tables, *case.steps])), None)
             except (ChildTimedOut, ChildDied):
                 return []
             if not any(_same_value(one, answer) for answer in answers):
@@ -177,7 +183,7 @@ def _ask_all(cases: Sequence[HiddenCase], ask: Ask) -> list[Asked]:
     for case in cases:
         if stopped is None:
             try:
-                events = tuple(ask(case.fresh_steps()))
+                events = tuple(ask(case.steps))
             except ChildTimedOut as error:
                 stopped = ("timed out", Difference("stopped", str(error), "", None))
             except ChildDied as error:

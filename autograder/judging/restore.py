@@ -30,6 +30,9 @@ TRIES = 3
 HAND_IN_AGAIN = "open it in Jupyter, save it and hand it in again"
 
 
+Cell = dict[str, Any]
+
+
 class Unreadable(Exception):
     """A submission that can't be graded as it is; `reason` says why, for the student and the report: one
     line of bounded length."""
@@ -89,7 +92,7 @@ def restore(submitted: NotebookNode, released: NotebookNode) -> NotebookNode:
     gives the same as once.
     """
     originals = {name: cell for cell in released.cells if (name := grade_id(cell))}
-    cells: list[NotebookNode] = []
+    cells: list[Cell] = []
     seen: set[str] = set()
     for cell in submitted.cells:
         name = grade_id(cell)
@@ -220,32 +223,30 @@ def _source(cell: NotebookNode) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _with_answer_of(cell: NotebookNode, original: NotebookNode) -> NotebookNode:
+def _with_answer_of(cell: NotebookNode, original: NotebookNode) -> Cell:
     restored = _copy(original)
     if not original.metadata.nbgrader.get("locked", False):
         restored["source"] = _source(cell)
     return restored
 
 
-def _copy(original: NotebookNode) -> NotebookNode:
-    copied = nbformat.from_dict(json.loads(json.dumps(original)))
-    if copied.cell_type == "code":
+def _copy(original: NotebookNode) -> Cell:
+    copied: Cell = json.loads(json.dumps(original))
+    if copied["cell_type"] == "code":
         copied["outputs"], copied["execution_count"] = [], None
     return copied
 
 
-def _own(cell: NotebookNode, position: int) -> NotebookNode:
+def _own(cell: NotebookNode, position: int) -> Cell:
     """A student's own cell: its source and whether it is code, nothing else."""
     kind = cell.get("cell_type")
     made: dict[str, Any] = {"id": f"own-{position}", "metadata": {}, "source": _source(cell)}
     if kind == "code":
-        return nbformat.from_dict({**made, "cell_type": "code", "outputs": [], "execution_count": None})
-    return nbformat.from_dict({**made, "cell_type": "raw" if kind == "raw" else "markdown"})
+        return {**made, "cell_type": "code", "outputs": [], "execution_count": None}
+    return {**made, "cell_type": "raw" if kind == "raw" else "markdown"}
 
 
-def _insert_missing(
-    cells: list[NotebookNode], originals: dict[str, NotebookNode], seen: Iterable[str]
-) -> None:
+def _insert_missing(cells: list[Cell], originals: dict[str, NotebookNode], seen: Iterable[str]) -> None:
     """Put every deleted cell back behind the released cell that came before it."""
     present = set(seen)
     before: str | None = None
@@ -257,12 +258,12 @@ def _insert_missing(
         before = name
 
 
-def _move_checks_behind_answers(cells: list[NotebookNode]) -> None:
+def _move_checks_behind_answers(cells: list[Cell]) -> None:
     for name in [name for cell in cells if (name := grade_id(cell)) and name.startswith("test_")]:
         check, answer = _position(cells, name), _position(cells, name.removeprefix("test_"))
         if answer > check:
             cells.insert(answer, cells.pop(check))
 
 
-def _position(cells: list[NotebookNode], name: str) -> int:
+def _position(cells: list[Cell], name: str) -> int:
     return next((position for position, cell in enumerate(cells) if grade_id(cell) == name), -1)

@@ -27,43 +27,45 @@ class OutOfTime(Exception):
 
 class Clock:
     """CPU time of a child since a request began, and wall time behind it; `watch` is called a few
-    times a second meanwhile."""
+    times a second meanwhile.
+
+    Most requests are answered at once: the clocks are first read when one is not, a moment that counts
+    for nothing.
+    """
 
     def __init__(
         self,
         pid: int,
         seconds: float,
-        deadline: float | None = None,
+        wall: float | None = None,
         watch: Callable[[], None] = lambda: None,
     ) -> None:
         self.watch = watch
         self.pid = pid
         self.seconds = seconds
-        self.start = cpu_seconds(pid)
-        self.wall = 2 * seconds + 5
-        self.deadline = time.monotonic() + self.wall if deadline is None else deadline
+        self.wall = 2 * seconds + 5 if wall is None else wall
+        self._start: tuple[float, float] | None = None
 
     def wait_for(self, channel: socket.socket, writing: bool = False) -> None:
         """Until `channel` is ready. Raises OutOfTime when a limit comes first."""
         poll = select.poll()
         poll.register(channel, select.POLLOUT if writing else select.POLLIN)
-        while True:
-            left = min(self._cpu_left(), self._wall_left(), _LONGEST_WAIT)
-            if poll.poll(max(left * 1000, 1)):
-                return
+        while not poll.poll(max(self._patience() * 1000, 1)):
             self.watch()
 
-    def _cpu_left(self) -> float:
-        left = self.seconds - (cpu_seconds(self.pid) - self.start)
-        if left <= 0:
+    def _patience(self) -> float:
+        """Seconds to wait before the clocks are read again."""
+        if self._start is None:
+            self._start = cpu_seconds(self.pid), time.monotonic()
+            return min(_LONGEST_WAIT, self.seconds, self.wall)
+        cpu, wall = self._start
+        cpu_left = self.seconds - (cpu_seconds(self.pid) - cpu)
+        if cpu_left <= 0:
             raise OutOfTime(f"ran longer than {self.seconds:g} s")
-        return left
-
-    def _wall_left(self) -> float:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
+        wall_left = self.wall - (time.monotonic() - wall)
+        if wall_left <= 0:
             raise OutOfTime(f"waited longer than {self.wall:g} s for something that did not come")
-        return left
+        return min(cpu_left, wall_left, _LONGEST_WAIT)
 
 
 def threads_of(pid: int) -> int:

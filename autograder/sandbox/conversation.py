@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import socket
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +25,11 @@ from autograder.sandbox.clock import (
     threads_of,
 )
 from autograder.sandbox.isolation import FOLDER_BYTES, PROCESSES, THREADS, Layer
-from autograder.sandbox.script import Call, Event, Look, Raised, Returned, Step, Undefined
+from autograder.sandbox.script import Call, Event, Look, Raised, Returned, Script, Step, Undefined
 
 READY_SECONDS = 30.0
 _GRACE_SECONDS = 1.0
+_PART_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ class Child:
         self._channel = channel
         self._private = private
         self._number = 0
+        self._received = bytearray()
         self._process = os.pidfd_open(pid)
         self._over: str | None = None
 
@@ -132,8 +133,19 @@ class Child:
 
     def ask(self, steps: Sequence[Step]) -> list[Event]:
         """Put a script to the student's functions. Raises ChildTimedOut, ChildDied."""
-        answer = self._request("ask", list(steps), "events", self._limits.question_seconds, self._most())
+        answer = self._request("ask", _content(steps), "events", self._limits.question_seconds, self._most())
         return self._events(answer, steps)
+
+    def ask_all(self, scripts: Sequence[Script]) -> list[list[Event]] | None:
+        """Put several scripts in one question, within the time of one; None when their answers are too
+        large together, so that they have to be asked alone. Raises ChildTimedOut, ChildDied."""
+        content = [_content(script) for script in scripts]
+        said, answers = self._exchange("ask all", content, self._limits.question_seconds, self._most())
+        if said == "ask alone":
+            return None
+        if said != "events" or not isinstance(answers, list) or len(answers) != len(scripts):
+            self._broken(f"a {said!r} in place of answers to {len(scripts)} questions")
+        return [self._events(answer, script) for answer, script in zip(answers, scripts, strict=True)]
 
     def look(self, name: str) -> Any:
         """The value of a variable, or Undefined. Raises ChildTimedOut, ChildDied."""
@@ -194,7 +206,7 @@ class Child:
         """Interrupt the child; kill it when that does not help within the grace."""
         self._signal(signal.SIGINT)
         try:
-            word, content = self._reply(Clock(self.pid, math.inf, time.monotonic() + _GRACE_SECONDS), most)
+            word, content = self._reply(Clock(self.pid, math.inf, wall=_GRACE_SECONDS), most)
             shown = self._cell_run(content).outputs if word == "ran" else []
         except (OutOfTime, ChildDied):
             if self._over is None:
@@ -205,11 +217,10 @@ class Child:
     def _send(self, data: bytes, clock: Clock) -> None:
         left = memoryview(data)
         while left:
-            clock.wait_for(self._channel, writing=True)
             try:
-                left = left[self._channel.send(left[: 1 << 16], socket.MSG_DONTWAIT) :]
+                left = left[self._channel.send(left[:_PART_BYTES], socket.MSG_DONTWAIT) :]
             except BlockingIOError:
-                continue
+                clock.wait_for(self._channel, writing=True)
             except OSError:
                 raise self._died() from None
 
@@ -229,19 +240,21 @@ class Child:
         self._broken("no reply to the question that was put")
 
     def _receive(self, size: int, clock: Clock) -> bytes:
-        received = bytearray()
-        while len(received) < size:
-            clock.wait_for(self._channel)
+        """The next `size` bytes. What is there already costs no look at the clock."""
+        while len(self._received) < size:
             try:
-                part = self._channel.recv(min(size - len(received), 1 << 20), socket.MSG_DONTWAIT)
+                part = self._channel.recv(_PART_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
+                clock.wait_for(self._channel)
                 continue
             except OSError:
                 part = b""
             if not part:
                 raise self._died()
-            received += part
-        return bytes(received)
+            self._received += part
+        taken = bytes(memoryview(self._received)[:size])
+        del self._received[:size]
+        return taken
 
     def _cell_run(self, content: Any) -> CellRun:
         match content:
@@ -291,6 +304,15 @@ class Child:
         status = self._home.reaped(self)
         shutil.rmtree(self._private, ignore_errors=True)
         return status
+
+
+def _content(steps: Sequence[Step]) -> Any:
+    """The steps as they are sent; those of a `Script` are encoded once."""
+    if not isinstance(steps, Script):
+        return list(steps)
+    if steps.encoded is None:
+        steps.encoded = wire.Frozen(wire.encode(list(steps)))
+    return steps.encoded
 
 
 def _clean_event(event: Any) -> Event | None:

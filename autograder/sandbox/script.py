@@ -62,6 +62,12 @@ class Stand:
 Step = Let | Call | Change | Look | Stand
 
 
+class Script(tuple[Step, ...]):
+    """Steps that are performed many times; `encoded` is for whoever sends them to keep their bytes."""
+
+    encoded: Any = None
+
+
 @dataclass(frozen=True)
 class Returned:
     """What a `Call` gave back, and its arguments as they were afterwards (a `Look` has none)."""
@@ -97,7 +103,8 @@ def perform(
     or `Raised`, since what follows would speak of values that do not exist.
 
     An event tells how things were when it happened, whatever is written into a buffer later: `keep`
-    takes that snapshot (`snapshot` by default; the child encodes instead).
+    takes that snapshot (`snapshot` by default; the child encodes instead). The values in `steps` stay as
+    they are: functions get copies of them.
     """
     keep = keep or snapshot
     named: dict[str, Any] = {}
@@ -107,7 +114,7 @@ def perform(
             case Stand():
                 pass  # `standing_in` has put the table there
             case Let(name, value):
-                named[name] = value
+                named[name] = snapshot(value)
             case Change(name, value):
                 try:
                     named[name][...] = value

@@ -50,6 +50,7 @@ def strike(monkeypatch):
                 await_end(self._child.pid)
             return as_it_is(self, steps)
 
+        monkeypatch.setattr(runner.Session, "ask_ahead", lambda self, scripts: None)
         monkeypatch.setattr(runner.Session, "ask", ask)
         return struck
 

@@ -37,6 +37,9 @@ class FakeChild:
             return CellRun([], type(error).__name__)
         return CellRun([STREAM], None)
 
+    def ask_all(self, scripts):
+        return [self.ask(steps) for steps in scripts]
+
     def ask(self, steps):
         try:
             return perform(steps, self.namespace)

@@ -10,7 +10,7 @@ import pytest
 from attention_lib.compare import Opaque
 from autograder.sandbox import outputs
 from autograder.sandbox.client import Child, Sandbox
-from autograder.sandbox.script import Call, Change, Let, Look, Raised, Returned, Undefined, one_call
+from autograder.sandbox.script import Call, Change, Let, Look, Raised, Returned, Script, Undefined, one_call
 
 
 def test_prints_results_and_displays_come_in_order(child: Child) -> None:
@@ -200,3 +200,25 @@ def test_a_shell_command_is_not_run_and_what_stands_below_it_is(child: Child, li
     assert ran.error is None
     assert "not run while a notebook is graded" in "".join(output["text"] for output in ran.outputs)
     assert child.look("afterwards") == 1
+
+
+def test_several_scripts_in_one_question_are_answered_as_one_by_one(child: Child) -> None:
+    child.run_cell("calls = []\ndef f(x):\n    calls.append(1)\n    return x / (x - 2), len(calls)")
+    scripts = [Script(one_call("f", [x])) for x in (1.0, 2.0, 3.0)]
+    answers = child.ask_all(scripts)
+    assert answers is not None
+    first, second, third = answers
+    assert first == [Returned((-1.0, 1), (1.0,))]
+    assert isinstance(second[0], Raised)
+    assert second[0].type_name == "ZeroDivisionError"
+    assert third == [Returned((3.0, 3), (3.0,))]
+    assert child.ask(scripts[2]) == [Returned((3.0, 4), (3.0,))]
+
+
+def test_answers_that_are_too_large_together_are_to_be_asked_for_alone(child: Child) -> None:
+    child.run_cell("import numpy as np\ndef f(n): return np.zeros(n, dtype=np.uint8)")
+    scripts = [Script(one_call("f", [600_000])) for _ in range(2)]
+    assert child.ask_all(scripts) is None
+    (alone,) = child.ask(scripts[0])
+    assert isinstance(alone, Returned)
+    assert alone.value.shape == (600_000,)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from autograder.sandbox.client import Child, ChildDied, ChildTimedOut, Limits, Sandbox
-from autograder.sandbox.script import Let, Returned, one_call
+from autograder.sandbox.script import Let, Returned, Script, one_call
 
 from .conftest import LIMITS
 
@@ -180,6 +180,19 @@ def test_events_that_do_not_answer_the_question_end_the_child(child: Child, even
     )
     with pytest.raises(ChildDied, match="no reply"):
         child.ask(one_call("f", []))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["'events', []", "'events', [[], []]", "'events', None", "'events', [[1], [2]]", "'ran', ([], None)"],
+)
+def test_answers_that_do_not_fit_the_questions_end_the_child(child: Child, reply: str) -> None:
+    child.run_cell(
+        "import os\nfrom autograder.sandbox import wire\n"
+        f"def f(): os.write(3, wire.frame(wire.encode((2, {reply}))))"
+    )
+    with pytest.raises(ChildDied, match="no reply"):
+        child.ask_all([Script(one_call("f", [])), Script(one_call("f", []))])
 
 
 def test_a_reply_left_on_the_line_is_no_answer_to_the_next_question(child: Child) -> None:
