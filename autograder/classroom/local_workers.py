@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for_end
+from multiprocessing.util import Finalize
 from typing import Any
 
 from autograder import lean
@@ -112,6 +113,8 @@ def _begin(door: socket.socket) -> None:
     """A worker leaves Ctrl-C to the main process, and ends when that has ended, even by a kill."""
     signal.signal(signal.SIGINT, lambda *_: None)
     worker.join(door)
+    # what was registered where the grading code was imported is forgotten in a process forked from there
+    Finalize(None, worker.close_grader, exitpriority=10)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()

@@ -139,3 +139,25 @@ def test_workers_end_with_the_run_and_can_be_started_again(job):
     finally:
         local.close(at_once=True)
     assert not os.path.exists(f"/proc/{second}")
+
+
+class _Note:
+    """Stands for a grader; writes a note when it is closed."""
+
+    def __init__(self, path: str):
+        self.path = path
+
+    def __exit__(self, *_) -> None:
+        with open(self.path, "w") as note:
+            note.write("closed")
+
+
+def _open_one(job: worker.Job, path: str) -> None:
+    worker._opened = worker.Opened(job, _Note(path), None)
+
+
+def test_a_worker_that_leaves_closes_its_grader(job, tmp_path):
+    local = LocalWorkers(1)
+    local._call(job, _open_one, str(tmp_path / "note")).result()
+    local.close()
+    assert (tmp_path / "note").read_text() == "closed"
