@@ -23,3 +23,27 @@ def one_line(text: str, most: int = MOST_CHARACTERS) -> str:
 def counted(count: int, thing: str, things: str | None = None) -> str:
     """`1 file`, `2 files`."""
     return f"{count:,} {thing if count == 1 else things or thing + 's'}"
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal `text` takes: some letters take two, combining marks none."""
+    return sum(map(_columns_of, text))
+
+
+def fitted(text: str, most: int) -> str:
+    """`text`, cut so that it takes `most` columns or fewer."""
+    if columns(text) <= most:
+        return text
+    kept, left = "", most - 1
+    for letter in text:
+        left -= _columns_of(letter)
+        if left < 0:
+            break
+        kept += letter
+    return kept + "…" if most > 0 else ""
+
+
+def _columns_of(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1

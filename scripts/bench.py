@@ -163,7 +163,7 @@ def _submission(course: Course, student: str) -> Path:
 
 
 class _Quiet(Progress):
-    def _show(self) -> None:
+    def _show(self, now: float) -> None:
         """The benchmark prints JSON and nothing else."""
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autograder.classroom import records, submissions, worker
 from autograder.classroom.local_workers import LocalWorkers
@@ -19,35 +18,15 @@ from autograder.classroom.progress import Progress
 from autograder.classroom.results import GRADER_ERROR, Result
 from autograder.classroom.settings import link_class, nbgrader_config
 from autograder.classroom.submissions import Submission
+from autograder.classroom.summary import LessonRun
 from autograder.classroom.workers import MakeWorkers, Workers, grade_all
 from autograder.course import Course
-from autograder.exercise import Outcome
 from autograder.library import UserError
 
 if TYPE_CHECKING:
     from autograder.classroom.gradebook import Book
 
 MakeProgress = Callable[[str, int], Progress]
-
-
-@dataclass
-class LessonRun:
-    """What happened to one lesson's class. `troubled` pairs a student with the reason; `still_ungraded`
-    counts those of the unchanged that have no grade."""
-
-    lesson: str
-    graded: int = 0
-    unchanged: int = 0
-    troubled: list[tuple[str, str]] = field(default_factory=list)
-    ungraded: int = 0
-    still_ungraded: int = 0
-
-    def summary(self) -> str:
-        """The run in one line."""
-        still = f" ({self.still_ungraded} of them without a grade)" if self.still_ungraded else ""
-        parts = [f"{self.graded} graded", f"{self.unchanged} unchanged{still}"]
-        parts += [f"{self.ungraded} without a grade"] if self.ungraded else []
-        return f"{self.lesson}: {', '.join(parts)}"
 
 
 def grade(
@@ -116,20 +95,16 @@ def _grade_lesson(
         ]
         waiting = {submission.student for submission in todo}
         rest = [submission for submission in found if submission.student not in waiting]
-        still_ungraded = sum(_without_grade(course, submission) for submission in rest)
-        run = LessonRun(lesson, unchanged=len(rest), still_ungraded=still_ungraded)
-        progress = make_progress(lesson, len(todo))
-        if changed:
-            workers.await_ready()
-        for submission, result in grade_all(workers, job, todo):
-            record(course, book, submission, result, digests[submission.student])
-            trouble = trouble_of(result)
-            if trouble:
-                run.troubled.append((submission.student, trouble))
-            run.graded += result.notebook is not None
-            run.ungraded += result.notebook is None
-            progress.advance(submission.student, trouble)
-        progress.close()
+        run = LessonRun(lesson)
+        for submission in rest:
+            run.keep(submission.student, _verdict(course, submission))
+        with make_progress(lesson, len(todo)) as progress:
+            if changed:
+                workers.await_ready()
+            progress.begin()
+            for submission, result in grade_all(workers, job, todo):
+                record(course, book, submission, result, digests[submission.student])
+                progress.advance(submission.student, run.add(submission.student, result))
     return run
 
 
@@ -149,38 +124,18 @@ def record(course: Course, book: Book, submission: Submission, result: Result, d
     records.write_verdict(course, submission.lesson, submission.student, {**result.verdict, **mark})
 
 
-def trouble_of(result: Result) -> str | None:
-    """What a person should know about a result at once: no grade, no time left, no answer from the grader."""
-    if result.error:
-        return result.error
-    outcomes = {
-        name: verdict["outcome"]
-        for kind in ("exercises", "questions")
-        for name, verdict in result.verdict[kind].items()
-    }
-    told = [f"{stop['cell']}: {stop['why']}" for stop in result.verdict.get("stopped", ())]
-    told += [
-        f"{outcome.value.replace('_', ' ')}: {', '.join(names)}"
-        for outcome in (Outcome.TIMED_OUT, Outcome.GRADER_ERROR)
-        if (names := [name for name, found in outcomes.items() if found == outcome.value])
-    ]
-    return "; ".join(told) or None
+def _verdict(course: Course, submission: Submission) -> dict[str, Any]:
+    """What the last run left, empty where there is nothing."""
+    return records.read_verdict(records.verdict_path(course, submission.lesson, submission.student))
 
 
 def _has_verdict(course: Course, submission: Submission, digests: dict[str, str]) -> bool:
-    path = records.verdict_path(course, submission.lesson, submission.student)
-    return records.read_verdict(path).get("digest") == digests[submission.student]
-
-
-def _without_grade(course: Course, submission: Submission) -> bool:
-    path = records.verdict_path(course, submission.lesson, submission.student)
-    return "error" in records.read_verdict(path)
+    return _verdict(course, submission).get("digest") == digests[submission.student]
 
 
 def _is_there(course: Course, submission: Submission, recorded: set[str]) -> bool:
     """Whether what the verdict file promises is still there: a gradebook may have been deleted."""
-    verdict = records.read_verdict(records.verdict_path(course, submission.lesson, submission.student))
-    if "error" in verdict:
+    if "error" in _verdict(course, submission):
         return (
             submission.student in recorded
             or submission.name_problem is not None

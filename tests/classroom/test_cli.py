@@ -12,6 +12,7 @@ from tiny_course import LESSON, RIGHT, FakeGrader, InThisProcess
 
 import autograder.grading
 from autograder.classroom import grade as grading
+from autograder.classroom.summary import Kind
 from autograder.cli import main
 
 
@@ -86,14 +87,27 @@ def test_grade_says_what_it_did(command, hand_in, course):
     assert course.gradebook.is_file()
 
 
-def test_a_second_run_still_says_who_has_no_grade(command, hand_in):
+def test_a_second_run_still_says_who_has_no_grade_and_why(command, hand_in):
     """Fails when a damaged notebook is counted as unchanged and never mentioned again."""
     hand_in("ada", double=RIGHT)
     path = hand_in("ben") / f"{LESSON}.ipynb"
-    path.write_text("{ not json")
-    assert command("grade").stdout == f"{LESSON}: 1 graded, 0 unchanged, 1 without a grade\n"
+    path.write_text("hello")
+    why = "the file is no notebook: it is not valid JSON (it begins with 'hello')"
+    named = f"  {Kind.DAMAGED.value}\n    ben: {why}\n"
+    assert command("grade").stdout == f"{LESSON}: 1 graded, 0 unchanged, 1 without a grade\n{named}"
     again = command("grade").stdout
-    assert again == f"{LESSON}: 0 graded, 2 unchanged (1 of them without a grade)\n"
+    assert again == f"{LESSON}: 0 graded, 2 unchanged (1 of them without a grade)\n{named}"
+
+
+def test_grade_says_what_lies_in_the_wrong_place(command, hand_in, course):
+    hand_in("ada", double=RIGHT)
+    (course.submitted / "ada" / f"{LESSON} ").mkdir()
+    (course.submitted / "notes.txt").write_text("")
+    assert command("grade").stdout.splitlines()[1:] == [
+        "not graded: 2 files and folders in the wrong place",
+        "    submitted/notes.txt: a file, expected one folder for each student",
+        f"    submitted/ada/{LESSON} : named after no lesson, expected submitted/ada/{LESSON}/{LESSON}.ipynb",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -127,12 +141,32 @@ def test_a_folder_without_solutions_is_named(command, course):
         assert_one_line(command(*arguments), "no solutions/lessons", "--course DIR")
 
 
-@pytest.mark.parametrize("options", [["--executor", "dask"], ["--scheduler", "tcp://10.0.0.1:8786"]])
-def test_dask_is_said_not_to_be_there_yet(command, hand_in, options):
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--scheduler", "tcp://10.0.0.1:8786"], "--executor dask"),
+        (["--executor", "dask", "--scheduler", "tcp://10.0.0.1:8786", "--workers", "2"], "--workers"),
+    ],
+)
+def test_options_of_a_cluster_that_do_not_go_together_are_named(command, hand_in, options, words):
     hand_in("ada")
     done = command("grade", *options)
     assert done.exit_code == 2
-    assert "not there yet" in done.stderr
+    assert words in done.stderr
+
+
+def test_dask_grades_on_its_own_cluster_or_on_the_one_that_is_named(command, hand_in, monkeypatch):
+    asked = []
+
+    class Cluster(InThisProcess):
+        def __init__(self, count=None, scheduler=None):
+            asked.append((count, scheduler))
+
+    monkeypatch.setattr("autograder.classroom.cluster.DaskWorkers", Cluster)
+    hand_in("ada")
+    assert command("grade", "--executor", "dask", "--workers", "3").exit_code == 0
+    assert command("grade", "--executor", "dask", "--scheduler", "tcp://10.0.0.1:8786").exit_code == 0
+    assert asked == [(3, None), (None, "tcp://10.0.0.1:8786")]
 
 
 def test_help_imports_nothing_heavy():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 
@@ -13,10 +12,8 @@ from tiny_course import HALF, LESSON, MISTAKEN, RIGHT, FakeGrader, InThisProcess
 
 from autograder.classroom import grade as grading
 from autograder.classroom import records
-from autograder.classroom.grade import grade, trouble_of
+from autograder.classroom.grade import grade
 from autograder.classroom.gradebook import Book, canonical_dump
-from autograder.classroom.progress import Progress
-from autograder.classroom.results import Result
 from autograder.library import UserError
 from autograder.sandbox.client import Limits
 from autograder.wording import printable
@@ -251,31 +248,6 @@ def test_students_markdown_reaches_nobodys_browser_as_markup(course, hand_in):
     assert "<script" not in notebook
     assert "](" not in notebook
     assert "1 < 2" in notebook
-
-
-def test_progress_says_how_many_how_fast_how_long_and_who(course):
-    now = iter(range(0, 1000, 5))
-    told = io.StringIO()
-    progress = Progress(LESSON, 4, told, clock=lambda: float(next(now)))
-    progress.advance("ada")
-    progress.advance("b\x1b]0;en", "it is \x1b[31mbroken")
-    progress.advance("cem")
-    progress.advance("dee")
-    progress.close()
-    lines = told.getvalue().splitlines()
-    assert "b\ufffd]0;en: it is \ufffd[31mbroken" in lines
-    assert lines[-1].startswith(f"{LESSON}: 4/4, ")
-    assert any("left" in line and " a second" in line for line in lines)
-
-
-def test_trouble_names_cells_that_were_stopped():
-    verdict = {
-        "exercises": {"double": {"outcome": "grader_error"}},
-        "questions": {},
-        "stopped": [{"cell": "cell 3", "why": "ran longer than 30 s"}],
-    }
-    told = trouble_of(Result("ada", LESSON, verdict, "{}"))
-    assert told == "cell 3: ran longer than 30 s; grader error: double"
 
 
 def test_verdict_file_is_the_judges_json_and_the_mark_of_a_finished_record(course, hand_in):
