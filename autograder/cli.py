@@ -99,8 +99,16 @@ def judge(root: Path, notebook: Path, as_json: bool, lesson: str | None, unsafe:
 @click.argument("lessons", nargs=-1, metavar="[LESSON]...")
 @click.option("--student", metavar="S", help="Grade this student only.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes (default: one per CPU).")
-@click.option("--executor", type=click.Choice(["local", "dask"]), default="local", show_default=True)
-@click.option("--scheduler", metavar="ADDRESS", help="The cluster to grade on, with --executor dask.")
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="Processes of this machine, or a dask.distributed cluster: one of this machine's, or SCHEDULER's.",
+)
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="With --executor dask: the cluster to grade on (docs/cluster.md)."
+)
 @click.option("--force", is_flag=True, help="Grade again what has not changed.")
 @click.option(
     "--unsafe", is_flag=True, help="Grade without a full sandbox: student code can then do what you can."
@@ -117,18 +125,21 @@ def grade(
     unsafe: bool,
 ) -> None:
     """Grade what the class handed in into nbgrader's gradebook."""
-    if executor != "local" or scheduler:
-        raise click.UsageError(
-            "grading on a cluster (--executor dask, --scheduler) is not there yet: "
-            "leave the options out to grade on this machine"
-        )
     from autograder.classroom.grade import grade as grade_class
     from autograder.classroom.submissions import overlooked
     from autograder.classroom.summary import overlooked_lines
 
     course = _course(root)
     try:
-        runs = grade_class(course, lessons, student=student, workers=workers, force=force, unsafe=unsafe)
+        runs = grade_class(
+            course,
+            lessons,
+            student=student,
+            workers=workers,
+            force=force,
+            unsafe=unsafe,
+            **_chosen_workers(executor, scheduler, workers),
+        )
     except KeyboardInterrupt:
         click.echo(
             "autograder: stopped. What is recorded stays; the same command goes on from here.", err=True
@@ -175,6 +186,21 @@ def doctor() -> None:
         sys.exit(1)
     full = all(layer.in_force for layer in layers)
     click.echo("grading works here" if full else "grading works here, with less than the full sandbox")
+
+
+def _chosen_workers(executor: str, scheduler: str | None, workers: int | None) -> dict[str, Any]:
+    """What `grade` is told about its workers, nothing where they are this machine's processes."""
+    if executor == "local":
+        if scheduler:
+            raise click.UsageError("--scheduler names a dask cluster: add --executor dask")
+        return {}
+    if scheduler and workers:
+        raise click.UsageError("--workers is for this machine: the cluster at --scheduler has its own number")
+    from functools import partial
+
+    from autograder.classroom.cluster import DaskWorkers
+
+    return {"make_workers": partial(DaskWorkers, scheduler=scheduler)}
 
 
 def _judge(root: Path, notebook: Path, lesson: str | None, unsafe: bool) -> Graded:
