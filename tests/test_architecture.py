@@ -46,6 +46,7 @@ MAY_IMPORT = {
         "autograder.files",
         "autograder.grading",
         "autograder.judging",
+        "autograder.lean",
         "autograder.library",
         "autograder.sandbox",
         "autograder.wording",
