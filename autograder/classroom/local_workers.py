@@ -16,6 +16,7 @@ from typing import Any
 
 from autograder import lean
 from autograder.classroom import worker
+from autograder.classroom.forking import fork_server
 from autograder.classroom.results import Result
 from autograder.classroom.worker import Job, Task
 from autograder.classroom.workers import Lost
@@ -81,10 +82,11 @@ class LocalWorkers:
         if self._zygote is None:
             self._zygote = shared_zygote(job.course, job.limits, job.unsafe)
         if self._pool is None:
-            context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload([lean.__name__, worker.__name__])
             self._pool = ProcessPoolExecutor(
-                self._count, mp_context=context, initializer=_begin, initargs=(self._zygote.door,)
+                self._count,
+                mp_context=fork_server([lean.__name__, worker.__name__]),
+                initializer=_begin,
+                initargs=(self._zygote.door,),
             )
         return self._pool
 
