@@ -26,6 +26,8 @@ from autograder.sandbox.client import Limits, Sandbox, SandboxLost, SharedZygote
 
 __all__ = ["Graded", "Grader", "Unreadable"]
 
+#: At how many cells of a submission a process may be killed from outside before a cell is blamed.
+KILLS_BORNE = 5
 #: How often a submission's sandbox may be lost before a person is asked.
 LOSSES_BORNE = 3
 
@@ -136,17 +138,23 @@ class Grader:
         )
 
     def _run(self, submitted: NotebookNode) -> tuple[NotebookNode, runner.Run]:
-        """Run it from the start, and once more from the start when its process is killed from outside or
-        its sandbox is lost: neither may cost a student anything. What happens again is the student's own
-        doing, or for a person to look at."""
-        kills = losses = 0
+        """Run it from the start, and again from the start when its process is killed from outside or its
+        sandbox is lost: neither may cost a student anything. A cell at which that happens twice is
+        blamed for it; a sandbox that is lost time and again is for a person to look at."""
+        struck: list[int] = []
+        losses = 0
         while True:
             notebook = restore.restore(submitted, self._released)
             try:
-                run = runner.run(notebook, self._judge, self._sandbox, self.limits, blame_kills=kills > 0)
-                return notebook, run
-            except runner.KilledFromOutside:
-                kills += 1
+                return notebook, runner.run(
+                    notebook,
+                    self._judge,
+                    self._sandbox,
+                    self.limits,
+                    lambda place: place in struck or len(struck) == KILLS_BORNE,
+                )
+            except runner.KilledFromOutside as kill:
+                struck.append(kill.place)
             except SandboxLost:
                 losses += 1
                 if losses == LOSSES_BORNE:

@@ -47,17 +47,23 @@ class Ran:
 
 
 class KilledFromOutside(Exception):
-    """The student's process was killed by none of ours: this submission is to be graded again."""
+    """The student's process was killed by none of ours while the cell at `place` was run or asked: this
+    submission is to be graded again."""
+
+    def __init__(self, place: int):
+        super().__init__(f"the student's process was killed at cell {place}")
+        self.place = place
 
 
 @dataclass
 class Session:
-    """The children that one submission's cells run in, one after another. With `blame_kills`, a process
-    that is killed from outside counts as one that the student's code ended."""
+    """The children that one submission's cells run in, one after another. Where `blames` the cell that is
+    at work, `place`, a process that is killed from outside counts as one that the student's code ended."""
 
     sandbox: Sandbox
     limits: Limits
-    blame_kills: bool = True
+    blames: Callable[[int], bool] = lambda place: True
+    place: int = 0
     _child: Child | None = None
     _answered: dict[int, list[Event]] = field(default_factory=dict)
     _history: list[str] = field(default_factory=list)
@@ -114,8 +120,8 @@ class Session:
             raise
 
     def _require_blame(self, death: ChildDied) -> None:
-        if death.killed and not self.blame_kills:
-            raise KilledFromOutside(death.reason) from death
+        if death.killed and not self.blames(self.place):
+            raise KilledFromOutside(self.place) from death
 
     def _require_time(self) -> None:
         """Raise ChildTimedOut, and end the child, when the submission's time is over."""
@@ -145,17 +151,23 @@ class Session:
 
 
 def run(
-    notebook: NotebookNode, judge: Judge, sandbox: Sandbox, limits: Limits, blame_kills: bool = True
+    notebook: NotebookNode,
+    judge: Judge,
+    sandbox: Sandbox,
+    limits: Limits,
+    blames: Callable[[int], bool] = lambda place: True,
 ) -> Run:
     """Grade the restored `notebook`, writing each cell's outputs into it.
 
-    Raises SandboxLost, and without `blame_kills` KilledFromOutside: then it is to be graded again.
+    Raises SandboxLost, and KilledFromOutside at a cell that `blames` does not name: then it is to be
+    graded again.
     """
     started = time.monotonic()
-    graded = _Graded(judge, Session(sandbox, limits, blame_kills), _own_code(notebook))
+    graded = _Graded(judge, Session(sandbox, limits, blames), _own_code(notebook))
     try:
-        for cell in notebook.cells:
+        for place, cell in enumerate(notebook.cells):
             if cell.cell_type == "code":
+                graded.session.place = place
                 graded.visit(cell)
     finally:
         graded.session.close()

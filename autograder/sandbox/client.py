@@ -14,11 +14,9 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +34,7 @@ from autograder.sandbox.conversation import (
 )
 from autograder.sandbox.isolation import Layer, missing
 from autograder.sandbox.launch import PACKAGE_ROOT, ZygoteProcess
+from autograder.sandbox.scratch import Scratch
 
 __all__ = [
     "CellRun",
@@ -52,6 +51,7 @@ __all__ = [
 ]
 
 _START_SECONDS = 120.0
+_ATTEMPTS = 3
 
 
 class NoSandbox(UserError):
@@ -115,13 +115,17 @@ class Sandbox:
             raise NoSandbox(
                 "student code can be held on Linux only: see README.md for grading from elsewhere"
             )
-        self._scratch = Path(tempfile.mkdtemp(prefix="autograder-"))
+        self._folder = Scratch()
         try:
             self._start()
         except BaseException:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._folder.remove()
             raise
         return self
+
+    @property
+    def _scratch(self) -> Path:
+        return self._folder.path
 
     def _start(self) -> None:
         """Get a zygote: one that is shared, or else one of our own."""
@@ -179,17 +183,21 @@ class Sandbox:
     def child(self) -> Child:
         """A new child that has run nothing yet; from a new zygote, where the old one is gone.
 
-        Raises NoSandbox when there can be none.
+        Raises NoSandbox when there can be none, after a few attempts: one that is killed before it is
+        ready says nothing about the next.
         """
-        try:
-            return self._new_child()
-        except SandboxLost:
-            self._stop()
-            self._start()
-        try:
-            return self._new_child()
-        except SandboxLost as again:
-            raise NoSandbox(f"{again}, and again after it was started anew") from None
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._new_child()
+            except SandboxLost as lost:
+                if attempt == _ATTEMPTS:
+                    raise NoSandbox(f"{lost}, {_ATTEMPTS} times in a row") from None
+                self._stop()
+                self._start()
+            except NoSandbox:
+                if attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
 
     def _new_child(self) -> Child:
         self._made += 1
@@ -233,7 +241,7 @@ class Sandbox:
         trace: TracebackType | None = None,
     ) -> None:
         self._stop()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._folder.remove()
 
     def _stop(self) -> None:
         for child in list(self._children):

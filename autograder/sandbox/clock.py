@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import select
 import signal
@@ -77,17 +79,25 @@ def threads_of(pid: int) -> int:
 
 
 def is_fuller(folder: Path, limit: int, most_files: int = 4096) -> bool:
-    """Whether the files beneath `folder` take more than `limit` bytes, or are more than `most_files`."""
+    """Whether what is beneath `folder` takes more than `limit` bytes, or is more than `most_files` files
+    and folders, or lies deeper than a path can say."""
     size = files = 0
-    for where, _, names in os.walk(folder):
-        for name in names:
-            files += 1
-            try:
-                size += os.lstat(os.path.join(where, name)).st_blocks * 512
-            except OSError:
-                continue
-            if size > limit or files > most_files:
+    waiting = [str(folder)]
+    while waiting:
+        try:
+            inside = list(os.scandir(waiting.pop()))
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
                 return True
+            continue
+        files += len(inside)
+        for entry in inside:
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                size += entry.stat(follow_symlinks=False).st_blocks * 512
+        if size > limit or files > most_files:
+            return True
     return False
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import shutil
 import signal
 import socket
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from autograder.sandbox.clock import (
     threads_of,
 )
 from autograder.sandbox.isolation import FOLDER_BYTES, PROCESSES, THREADS, Layer
+from autograder.sandbox.scratch import remove
 from autograder.sandbox.script import Call, Event, Look, Raised, Returned, Script, Step, Undefined
 
 READY_SECONDS = 30.0
@@ -302,7 +302,7 @@ class Child:
         os.close(self._process)
         self._over = reason or "the process ended"
         status = self._home.reaped(self)
-        shutil.rmtree(self._private, ignore_errors=True)
+        remove(self._private)
         return status
 
 

@@ -279,7 +279,7 @@ def in_throwaway(work: Callable[[], Any]) -> Any:
 
 def probe(namespaces: bool = True) -> list[Layer]:
     """Which layers hold here, tried out in a throwaway process."""
-    with tempfile.TemporaryDirectory(prefix="autograder-probe-") as private:
+    with tempfile.TemporaryDirectory(prefix="sandbox-probe-") as private:
         found = in_throwaway(lambda: [asdict(layer) for layer in _all_layers(private, namespaces)])
     if found is None:
         return [Layer(name, False, "the process that tried it out died") for name in BASE]

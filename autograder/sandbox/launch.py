@@ -8,9 +8,10 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from autograder.sandbox.scratch import Scratch
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,12 +20,16 @@ class ZygoteProcess:
     """A zygote and the folder of its own; `control` is our end of its socket."""
 
     def __init__(self, order: dict[str, Any]) -> None:
-        self.scratch = Path(tempfile.mkdtemp(prefix="autograder-"))
+        self._folder = Scratch()
         try:
             self._start({**order, "scratch": str(self.scratch)})
         except BaseException:
-            shutil.rmtree(self.scratch, ignore_errors=True)
+            self._folder.remove()
             raise
+
+    @property
+    def scratch(self) -> Path:
+        return self._folder.path
 
     def _start(self, order: dict[str, Any]) -> None:
         (self.scratch / "config").mkdir()
@@ -39,6 +44,7 @@ class ZygoteProcess:
                 env=environment(self.scratch / "config"),
                 cwd=self.scratch / "config",
                 start_new_session=True,
+                pass_fds=[self._folder.lock],
             )
 
     @property
@@ -65,7 +71,7 @@ class ZygoteProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        self._folder.remove()
 
 
 def command(order: dict[str, Any]) -> list[str]:

@@ -166,14 +166,14 @@ def _killed():
 def test_a_process_killed_from_outside_is_not_blamed_on_the_cell(sandbox, judge):
     sandbox.child = lambda: _with(FakeChild(sandbox.log), strike=_killed)
     with pytest.raises(KilledFromOutside):
-        run(notebook("x = 1", "strike()"), judge, sandbox, Limits(), blame_kills=False)
+        run(notebook("x = 1", "strike()"), judge, sandbox, Limits(), lambda place: False)
     assert sandbox.log[-1] == "killed"
 
 
 def test_with_the_blame_on_the_student_a_kill_is_a_death_like_any_other(sandbox, judge):
     sandbox.child = lambda: _with(FakeChild(sandbox.log), strike=_killed)
     submitted = notebook("x = 1", "strike()", "y = 2")
-    run(submitted, judge, sandbox, Limits(), blame_kills=True)
+    run(submitted, judge, sandbox, Limits(), lambda place: True)
     assert [cell.outputs[0].output_type for cell in submitted.cells] == ["stream", "error", "stream"]
 
 
@@ -183,4 +183,4 @@ def test_a_kill_while_earlier_cells_run_again_is_not_blamed_on_them_either(sandb
         FakeChild(sandbox.log), later=lambda: _killed() if seen else seen.append("once")
     )
     with pytest.raises(KilledFromOutside):
-        run(notebook("later()", "die()", "x = 1"), judge, sandbox, Limits(), blame_kills=False)
+        run(notebook("later()", "die()", "x = 1"), judge, sandbox, Limits(), lambda place: False)

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox.client import ChildDied, NoSandbox, Sandbox, SandboxLost, SharedZygote
+from autograder.sandbox.client import (
+    Child,
+    ChildDied,
+    Layer,
+    NoSandbox,
+    Sandbox,
+    SandboxLost,
+    SharedZygote,
+)
 
 from .conftest import LIMITS
 
@@ -84,8 +92,24 @@ def test_a_zygote_that_dies_whenever_it_is_started_is_a_refusal(monkeypatch: pyt
 
     with Sandbox(limits=LIMITS) as sandbox:
         monkeypatch.setattr(Sandbox, "_new_child", lost)
-        with pytest.raises(NoSandbox, match="again"):
+        with pytest.raises(NoSandbox, match="3 times in a row"):
             sandbox.child()
+
+
+def test_a_child_that_is_killed_before_it_is_ready_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_it_is, struck = Child.ready, []
+
+    def ready(self: Child) -> list[Layer]:
+        if not struck:
+            struck.append(self.pid)
+            self.kill()
+            raise ChildDied("the process was killed")
+        return as_it_is(self)
+
+    monkeypatch.setattr(Child, "ready", ready)
+    with Sandbox(limits=LIMITS) as sandbox, sandbox.child() as child:
+        assert child.run_cell("x = 1").error is None
+        assert struck != [child.pid]
 
 
 def test_a_process_that_is_killed_from_outside_says_so_and_one_that_ends_itself_does_not(
