@@ -30,11 +30,11 @@ class OneLineErrors(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            code = _exit_code(error)
-            if code is None:
+            known = _as_user_error(error)
+            if known is None:
                 raise
-            click.echo(f"autograder: {_one_line(str(error))}", err=True)
-            ctx.exit(code)
+            click.echo(f"autograder: {_one_line(str(known))}", err=True)
+            ctx.exit(getattr(known, "exit_code", USER_ERROR))
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
@@ -85,9 +85,8 @@ def judge(root: Path, notebook: Path, as_json: bool, lesson: str | None, unsafe:
     except Exception as error:
         if not as_json:
             raise
-        click.echo(
-            json.dumps({"error": str(error) if _exit_code(error) else f"{type(error).__name__}: {error}"})
-        )
+        known = _as_user_error(error)
+        click.echo(json.dumps({"error": str(known) if known else f"{type(error).__name__}: {error}"}))
         sys.exit(USER_ERROR)
     if as_json:
         click.echo(json.dumps(graded.to_json(), indent=1))
@@ -235,13 +234,16 @@ def _course(root: Path) -> Course:
     return Course.find(root)
 
 
-def _exit_code(error: Exception) -> int | None:
-    """The exit code of an error that the user can mend, None for any other."""
+def _as_user_error(error: Exception) -> Exception | None:
+    """`error` as something that the user can mend, None for any other."""
+    from autograder.files import REMEDIES, CantWrite
     from autograder.judging.restore import Unreadable
     from autograder.library import UserError
 
     if isinstance(error, UserError | Unreadable):
-        return int(getattr(error, "exit_code", USER_ERROR))
+        return error
+    if isinstance(error, OSError) and error.errno in REMEDIES:
+        return CantWrite(error.filename or "a file", error, "used")
     return None
 
 

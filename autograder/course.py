@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.files import writing
 from autograder.library import UserError
 
 SECRET_BYTES = 32
@@ -109,12 +110,8 @@ class Course:
         """
         path = self.root / ".course_secret"
         if not path.exists():
-            try:
+            with writing(path):
                 _make_secret(path)
-            except OSError as error:
-                raise UserError(
-                    f"{path} can't be made ({error.strerror}): grading needs to write in the class's folder"
-                ) from error
         return _read_secret(path)
 
 
@@ -122,9 +119,9 @@ def _make_secret(path: Path) -> None:
     """Write a whole secret beside `path`, then link it there: of two processes that start at once, one
     wins and the other reads the winner's."""
     descriptor, drawn = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # mode 600
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(SECRET_BYTES) + "\n")
     try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(SECRET_BYTES) + "\n")
         with contextlib.suppress(FileExistsError):
             os.link(drawn, path)
     finally:

@@ -18,6 +18,7 @@ from autograder import library as libraries
 from autograder.authoring import leaks
 from autograder.authoring.build import build
 from autograder.course import Course
+from autograder.files import writing
 from autograder.library import UserError
 
 #: Taken as they are, where the course has them.
@@ -30,22 +31,23 @@ def bundle(course: Course, destination: Path) -> list[Path]:
     """Write the student repository to `destination` and give back its files, relative to it.
 
     Raises UserError when `destination` holds something already or lies in a folder that is bundled
-    itself, StaleBuild when the build is not what the sources give, and Leak when a file would give
-    an answer away. Then nothing is written.
+    itself, StaleBuild when the build is not what the sources give, Leak when a file would give
+    an answer away, and CantWrite where the system refuses. Then nothing is written.
     """
     destination = destination.resolve()
     _require_free(course, destination)
     build(course, check=True)
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    # In the same folder, so that putting it in place is one rename.
-    work = Path(tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}."))
-    try:
-        fill(course, work)
-        check_folder(course, work)
-        work.chmod(0o755)
-        os.replace(work, destination)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with writing(destination):
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        # In the same folder, so that putting it in place is one rename.
+        work = Path(tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}."))
+        try:
+            fill(course, work)
+            check_folder(course, work)
+            work.chmod(0o755)
+            os.replace(work, destination)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
     return [path.relative_to(destination) for path in leaks.files_below(destination)]
 
 

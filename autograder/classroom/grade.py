@@ -21,6 +21,7 @@ from autograder.classroom.submissions import Submission
 from autograder.classroom.summary import LessonRun
 from autograder.classroom.workers import MakeWorkers, Workers, grade_all
 from autograder.course import Course
+from autograder.files import writing
 from autograder.library import UserError
 
 if TYPE_CHECKING:
@@ -148,8 +149,11 @@ def _is_there(course: Course, submission: Submission, recorded: set[str]) -> boo
 @contextmanager
 def _only_run(course: Course) -> Iterator[None]:
     """Two runs at once would write over each other. Raises UserError when another one is going on."""
-    course.verdicts.mkdir(exist_ok=True)
-    with open(course.verdicts / ".lock", "w") as lock:
+    path = course.verdicts / ".lock"
+    with writing(path):
+        course.verdicts.mkdir(exist_ok=True)
+        lock = path.open("w")
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

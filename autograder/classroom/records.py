@@ -6,17 +6,22 @@ The verdict file is written last and taken away first, so a submission that has 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from autograder.classroom.submissions import Submission, beside_the_notebook
 from autograder.course import Course
-from autograder.files import WRITING, write_whole
+from autograder.files import WRITING, write_whole, writing
 
 READ_ONLY = 0o444
+#: A file that is being written for longer belongs to nobody any more.
+STALE_SECONDS = 60.0
 
 
 def verdict_path(course: Course, lesson: str, student: str) -> Path:
@@ -40,13 +45,16 @@ def verdicts(course: Course, lesson: str) -> Iterator[dict[str, Any]]:
 
 
 def write_verdict(course: Course, lesson: str, student: str, verdict: dict[str, Any]) -> None:
-    """Write a verdict file, whole or not at all."""
+    """Write a verdict file, whole or not at all. Raises CantWrite."""
     path = verdict_path(course, lesson, student)
     write_whole(path, json.dumps(verdict, indent=1) + "\n")
 
 
 def remove_verdict(course: Course, lesson: str, student: str) -> None:
-    verdict_path(course, lesson, student).unlink(missing_ok=True)
+    """Raises CantWrite."""
+    path = verdict_path(course, lesson, student)
+    with writing(path):
+        path.unlink(missing_ok=True)
 
 
 def graded_folder(course: Course, submission: Submission) -> Path:
@@ -55,45 +63,62 @@ def graded_folder(course: Course, submission: Submission) -> Path:
 
 def write_graded(course: Course, submission: Submission, notebook: str) -> None:
     """Put the graded notebook and the submission's other files where nbgrader puts them: the whole
-    folder or nothing of it."""
+    folder or nothing of it. Raises CantWrite."""
     target = graded_folder(course, submission)
-    made = _workplace(course)
-    _copy_files(submission.folder, made)
-    if (course.source / submission.lesson).is_dir():
-        _copy_files(course.source / submission.lesson, made)
-    (made / submission.notebook.name).write_text(notebook, encoding="utf-8")
-    for path in made.rglob("*"):
-        if path.is_file():
-            path.chmod(READ_ONLY)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    remove_graded(course, submission)
-    made.rename(target)
+    with writing(target), _workplace(course) as made:
+        _copy_files(submission.folder, made)
+        if (course.source / submission.lesson).is_dir():
+            _copy_files(course.source / submission.lesson, made)
+        (made / submission.notebook.name).write_text(notebook, encoding="utf-8")
+        for path in made.rglob("*"):
+            if path.is_file():
+                path.chmod(READ_ONLY)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_graded(course, submission)
+        made.rename(target)
 
 
 def remove_graded(course: Course, submission: Submission) -> None:
-    """Take away what an earlier grading left, as nbgrader does when a submission fails."""
-    if graded_folder(course, submission).exists():
-        old = _workplace(course)
-        graded_folder(course, submission).rename(old)
-        shutil.rmtree(old)
+    """Take away what an earlier grading left, as nbgrader does when a submission fails. Raises CantWrite."""
+    target = graded_folder(course, submission)
+    with writing(target):
+        if os.path.lexists(target):
+            with _workplace(course) as old:
+                target.rename(old / target.name)
 
 
 def clear_workplace(course: Course) -> None:
     """Take away what a run that was killed left half-written."""
     shutil.rmtree(course.autograded / WRITING, ignore_errors=True)
+    for path in course.verdicts.glob(f"*/{WRITING}*"):
+        with suppress(FileNotFoundError), writing(path):
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                path.unlink()
 
 
-def _workplace(course: Course) -> Path:
-    """A new empty folder beside the graded ones, on the same file system, for a rename to put in place."""
+@contextmanager
+def _workplace(course: Course) -> Iterator[Path]:
+    """A new empty folder beside the graded ones, on the same file system, for a rename to put in place;
+    what is still there in the end is taken away."""
     place = course.autograded / WRITING
     place.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(dir=place))
-    made.chmod(0o755)
-    return made
+    try:
+        made.chmod(0o755)
+        yield made
+    finally:
+        if made.is_dir():
+            shutil.rmtree(made)
 
 
 def _copy_files(folder: Path, target: Path) -> None:
+    """Copy what goes with the notebook. A file that is closed to us stays where it is, like one too large."""
     for path in beside_the_notebook(folder):
+        try:
+            source = path.open("rb")
+        except PermissionError:
+            continue
         copy = target / path.relative_to(folder)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
+        with source, copy.open("wb") as file:
+            shutil.copyfileobj(source, file)

@@ -127,7 +127,7 @@ class LessonReport:
 def write(course: Course, now: datetime | None = None) -> Path:
     """Write the report on everything that was graded and give back its path.
 
-    Raises UserError when nothing was.
+    Raises UserError when nothing was, CantWrite where it can't be written.
     """
     lessons = [
         lesson for lesson in library.lesson_names(course.solutions) if any(records.verdicts(course, lesson))
@@ -142,7 +142,6 @@ def write(course: Course, now: datetime | None = None) -> Path:
         )
         for lesson in lessons
     ]
-    course.report.mkdir(parents=True, exist_ok=True)
     path = course.report / PAGE
     write_whole(path, render(reports, now or datetime.now().astimezone()))
     return path

@@ -9,6 +9,7 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.course import Course
+from autograder.files import write_whole
 from autograder.library import UserError
 from autograder.sandbox.client import Limits
 
@@ -67,9 +68,10 @@ def link_class(course: Course) -> None:
     path = course.root / CONFIG_FILE
     if course.root == course.home or path.exists() or not (course.home / CONFIG_FILE).is_file():
         return
-    path.write_text(
+    write_whole(
+        path,
         "c = get_config()  # noqa: F821\n"
         f"load_subconfig({CONFIG_FILE!r}, path={str(course.home)!r})  # noqa: F821\n"
         f"c.CourseDirectory.source_directory = {str(course.source)!r}\n"
-        f"c.CourseDirectory.release_directory = {str(course.notebooks)!r}\n"
+        f"c.CourseDirectory.release_directory = {str(course.notebooks)!r}\n",
     )
