@@ -7,6 +7,7 @@ and grading goes on after it.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ from autograder.sandbox.script import Event, Script, Step
 
 T = TypeVar("T")
 CHECK = "test_"
+#: Characters that all cells of a submission can show together.
+MOST_SHOWN = 20_000_000
+TOO_MUCH = f"[left out: all cells of a notebook can show {MOST_SHOWN:,} characters together]\n"
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,7 @@ class _Graded:
         self._sitting = judge.sitting()
         self._own_code = own_code
         self._written: dict[str, Written] = {}
+        self._room = MOST_SHOWN
 
     def visit(self, cell: NotebookNode) -> None:
         """Run the cell, or judge what it checks; write its outputs."""
@@ -201,7 +206,15 @@ class _Graded:
         elif not _is_skipped(cell):
             ran = self.session.run_cell(cell.source)
             self._written[name] = Written(cell.source, self._own_code, ran.failed, ran.reason)
-            cell.outputs = [_as_output(output) for output in ran.outputs]
+            cell.outputs = [_as_output(output) for output in self._kept(ran.outputs)]
+
+    def _kept(self, outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What a cell showed, or a note where the submission has shown too much by now."""
+        size = len(json.dumps(outputs))
+        if size > self._room:
+            return [{"output_type": "stream", "name": "stderr", "text": TOO_MUCH}]
+        self._room -= size
+        return outputs
 
     def _question(self, name: str) -> QuestionVerdict:
         try:

@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,10 @@ from autograder.sandbox.script import Call, Event, Look, Raised, Returned, Scrip
 
 READY_SECONDS = 30.0
 _GRACE_SECONDS = 1.0
+#: CPU time for several questions at once. What takes longer is asked one by one, with all its time.
+_TOGETHER_SECONDS = 1.0
+#: How often what the child takes is looked at, however fast its answers come.
+_WATCH_SECONDS = 0.1
 _PART_BYTES = 1 << 16
 
 
@@ -102,6 +107,7 @@ class Child:
         self._private = private
         self._number = 0
         self._received = bytearray()
+        self._watched = time.monotonic()
         self._process = os.pidfd_open(pid)
         self._over: str | None = None
 
@@ -137,10 +143,11 @@ class Child:
         return self._events(answer, steps)
 
     def ask_all(self, scripts: Sequence[Script]) -> list[list[Event]] | None:
-        """Put several scripts in one question, within the time of one; None when their answers are too
-        large together, so that they have to be asked alone. Raises ChildTimedOut, ChildDied."""
+        """Put several scripts in one question, for answers that come fast; None when these are too large
+        together, so that they have to be asked alone. Raises ChildTimedOut, ChildDied."""
         content = [_content(script) for script in scripts]
-        said, answers = self._exchange("ask all", content, self._limits.question_seconds, self._most())
+        seconds = min(_TOGETHER_SECONDS, self._limits.question_seconds)
+        said, answers = self._exchange("ask all", content, seconds, self._most(), wall=2 * seconds)
         if said == "ask alone":
             return None
         if said != "events" or not isinstance(answers, list) or len(answers) != len(scripts):
@@ -176,7 +183,9 @@ class Child:
             self._broken(f"a {said!r} in place of {expected!r}")
         return answer
 
-    def _exchange(self, word: str, content: Any, seconds: float, most: int) -> tuple[str, Any]:
+    def _exchange(
+        self, word: str, content: Any, seconds: float, most: int, wall: float | None = None
+    ) -> tuple[str, Any]:
         """Send a request and wait for its reply within `seconds` of CPU time."""
         if self._over is not None:
             raise ChildDied(self._over)
@@ -185,15 +194,19 @@ class Child:
             request = wire.frame(wire.encode((self._number, word, content)))
         except wire.WireError as error:
             raise ChildDied(f"a cell or question that {error}") from None
-        clock = Clock(self.pid, seconds, watch=self._watch)
+        clock = Clock(self.pid, seconds, wall, watch=self._watch)
         try:
             self._send(request, clock)
-            return self._reply(clock, most)
+            reply = self._reply(clock, most)
+            if time.monotonic() > self._watched + _WATCH_SECONDS:
+                self._watch()
+            return reply
         except OutOfTime as limit:
             raise self._interrupted(str(limit), most) from None
 
     def _watch(self) -> None:
         """End a child that takes what no limit of the kernel's covers here."""
+        self._watched = time.monotonic()
         if threads_of(self.pid) > 2 * THREADS:
             self._end("the process started more threads than a notebook can need, and was ended")
         elif PROCESSES not in self._home.layers and is_fuller(self._private, FOLDER_BYTES):
@@ -234,6 +247,8 @@ class Child:
             message = wire.decode(body, most)
         except wire.WireError as error:
             self._broken(str(error))
+        if self._received:
+            self._broken("more than one reply")
         match message:
             case (int(number), str(word), content) if number == self._number:
                 return word, content
@@ -282,9 +297,12 @@ class Child:
 
     def _died(self) -> ChildDied:
         """The child closed its end: find out why. Raises SandboxLost when it went with the zygote."""
-        status = self._end(None)
+        by_itself = is_over(self._process, 0.2)  # one that is ending is let end
+        status = self._end("it closed its line to the grader, and was ended")
         if status is None:
             raise SandboxLost("the process that starts the sandboxes ended")
+        if not by_itself:
+            return ChildDied(self._over or "it was ended")
         self._over = how_it_ended(status)
         return ChildDied(self._over, killed=os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL)
 
@@ -292,15 +310,13 @@ class Child:
         with contextlib.suppress(ProcessLookupError):  # it ended, and was reaped, by itself
             signal.pidfd_send_signal(self._process, number)
 
-    def _end(self, reason: str | None) -> int | None:
-        """Kill, wait until it is gone, clear up. Without a `reason`, the way it ended tells: the status
-        that comes back."""
+    def _end(self, reason: str) -> int | None:
+        """Kill, wait until it is gone, clear up. How it ended, as `Home.reaped` tells."""
         self._channel.close()
-        is_over(self._process, 0.2 if reason is None else 0)  # let one that is ending end by itself
         self._signal(signal.SIGKILL)
         is_over(self._process, READY_SECONDS)
         os.close(self._process)
-        self._over = reason or "the process ended"
+        self._over = reason
         status = self._home.reaped(self)
         remove(self._private)
         return status

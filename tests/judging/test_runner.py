@@ -184,3 +184,11 @@ def test_a_kill_while_earlier_cells_run_again_is_not_blamed_on_them_either(sandb
     )
     with pytest.raises(KilledFromOutside):
         run(notebook("later()", "die()", "x = 1"), judge, sandbox, Limits(), lambda place: False)
+
+
+def test_what_all_cells_show_together_is_limited_and_the_note_says_so(sandbox, judge, monkeypatch):
+    monkeypatch.setattr(runner, "MOST_SHOWN", 100)
+    submitted = notebook("x = 1", "y = 2", "z = 3")
+    run(submitted, judge, sandbox, Limits())
+    shown = [cell.outputs[0].text for cell in submitted.cells]
+    assert shown == ["shown", runner.TOO_MUCH, runner.TOO_MUCH]

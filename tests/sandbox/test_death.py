@@ -27,6 +27,11 @@ def sandbox_goes_on(sandbox: Sandbox, child: Child) -> Iterator[None]:
         assert another.look("x") == 1
 
 
+def repeat(child: Child, cell: str, times: int) -> None:
+    for _ in range(times):
+        child.run_cell(cell)
+
+
 def is_there(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -195,14 +200,40 @@ def test_answers_that_do_not_fit_the_questions_end_the_child(child: Child, reply
         child.ask_all([Script(one_call("f", [])), Script(one_call("f", []))])
 
 
+def test_a_reply_sent_ahead_is_blamed_on_the_cell_that_sent_it(child: Child) -> None:
+    child.run_cell("import os\nfrom autograder.sandbox import wire")
+    two = "wire.frame(wire.encode((2, 'ran', ([], None)))) + wire.frame(wire.encode((3, 'ran', ([], None))))"
+    with pytest.raises(ChildDied, match="more than one reply"):
+        child.run_cell(f"os.write(3, {two})")
+
+
+def test_a_child_that_closes_its_line_was_not_killed_from_outside(child: Child) -> None:
+    with pytest.raises(ChildDied, match="closed its line") as died:
+        child.run_cell("import os; os.close(3)\nwhile True: pass")
+    assert not died.value.killed
+
+
+def test_quick_cells_are_watched_too(sandbox: Sandbox, child: Child) -> None:
+    if "process-namespace" in sandbox.layers:
+        pytest.skip("here the kernel limits the folder")
+    child.run_cell("import os, time\nnumber = iter(range(1000))")
+    cell = "open(f'{next(number)}', 'wb').write(bytes(16 << 20)); time.sleep(0.02)"
+    with pytest.raises(ChildDied, match="filled its folder"):
+        repeat(child, cell, 200)
+
+
 def test_a_reply_left_on_the_line_is_no_answer_to_the_next_question(child: Child) -> None:
     child.run_cell(
         "import os\nfrom autograder.sandbox import script, wire\n"
         "forged = wire.frame(wire.encode((2, 'events', [script.Returned(1, ())])))\n"
         "def f():\n    os.write(3, forged)\n    return 0"
     )
-    assert child.ask(one_call("f", [])) == [Returned(1, ())]
     with pytest.raises(ChildDied, match="no reply"):
+        ask_twice(child)  # the second at the latest; the first, where both replies came together
+
+
+def ask_twice(child: Child) -> None:
+    for _ in range(2):
         child.ask(one_call("f", []))
 
 
