@@ -18,9 +18,9 @@ from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from autograder.classroom import dask_connection
+from autograder.classroom import dask_connection, elsewhere
 from autograder.classroom.dask_connection import STAYS, Connection
-from autograder.classroom.parcel import Parcel, grade_here, leave_here, open_here
+from autograder.classroom.parcel import Parcel
 from autograder.classroom.results import Result
 from autograder.classroom.worker import Job, Task
 from autograder.library import UserError
@@ -34,6 +34,8 @@ READY_SECONDS = 180.0
 LOOK_SECONDS, LOOK_AGAIN_SECONDS = 0.1, 1.0
 #: How long a worker elsewhere may take to close its grader when the run ends.
 LEAVE_SECONDS = 5.0
+#: How long a look at a cluster that does not answer may hold up the end.
+JOIN_SECONDS = 2.0
 
 
 @dataclass
@@ -95,7 +97,7 @@ class DaskWorkers:
         try:
             # a key of its own: equal batches are graded each for itself
             remote = connection.client.submit(
-                grade_here, *lesson.parcel.arguments, pickle.dumps(list(tasks)), pure=False
+                elsewhere.grade, *lesson.parcel.arguments, pickle.dumps(list(tasks)), pure=False
             )
         except Exception as error:
             raise connection.gone() from error
@@ -106,16 +108,15 @@ class DaskWorkers:
 
     def close(self, at_once: bool = False) -> None:
         self._ended.set()
+        if self._watcher is not None:
+            self._watcher.join(JOIN_SECONDS)
         connection, self._connection = self._connection, None
         if connection is None:
             return
         if self._elsewhere and self._failure is None:
-            with contextlib.suppress(Exception):  # the cluster may be going as well: nothing to mend here
-                connection.client.cancel(list(self._out.values()))
-                self._leave(connection)
+            connection.drop(list(self._out.values()))
+            connection.ask_all(elsewhere.leave, LEAVE_SECONDS)
         connection.close()
-        if self._watcher is not None:
-            self._watcher.join()
 
     # --- what goes out and comes back ---
 
@@ -175,7 +176,7 @@ class DaskWorkers:
             del lesson.opening[gone]
         for address in workers.keys() - lesson.opening.keys():
             remote = connection.client.submit(
-                open_here, *lesson.parcel.arguments, workers=[address], pure=False
+                elsewhere.open_grader, *lesson.parcel.arguments, workers=[address], pure=False
             )
             lesson.opening[address] = remote
             remote.add_done_callback(functools.partial(self._opened, connection, lesson))
@@ -189,16 +190,6 @@ class DaskWorkers:
                 self._fail(told)
         else:
             _settle(lesson.ready, None)
-
-    def _leave(self, connection: Connection) -> None:
-        """Have workers that go on without us close their graders, those that are not busy with others."""
-        from distributed import wait
-
-        leaving = [
-            connection.client.submit(leave_here, workers=[address], pure=False)
-            for address in connection.workers()
-        ]
-        wait(leaving, timeout=LEAVE_SECONDS)
 
 
 def _settle(waiting: Future[Any], result: Any = None, *, error: BaseException | None = None) -> None:

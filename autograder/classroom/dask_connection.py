@@ -12,6 +12,7 @@ import importlib.util
 import logging
 import pickle
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from autograder.classroom.workers import Lost
 from autograder.library import UserError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 CONNECT_SECONDS = 15.0
 ANSWER_SECONDS = 30.0
@@ -65,12 +66,26 @@ class Connection:
             raise self.gone() from error
         return threads
 
+    def drop(self, futures: Sequence[Future]) -> None:
+        """Have the cluster not begin with what nobody waits for any more."""
+        with contextlib.suppress(*_unreachable()):
+            self.client.cancel(list(futures))
+
+    def ask_all(self, function: Callable[[], None], seconds: float) -> None:
+        """Have every worker call `function`, and wait so long for those that are not busy."""
+        from distributed import wait
+
+        with contextlib.suppress(*_unreachable()), self.client.as_current():
+            asked = [self.client.submit(function, workers=[worker], pure=False) for worker in self.workers()]
+            if asked:
+                wait(asked, timeout=seconds)
+
     def gone(self) -> UserError:
         return UserError(f"the connection to the scheduler at {self.where} is lost: {STAYS}")
 
     def close(self) -> None:
         """Leave the cluster, and end it if it is our own."""
-        with self.ends, contextlib.suppress(OSError, TimeoutError):
+        with self.ends, contextlib.suppress(*_unreachable()):
             self.client.close(CLOSE_SECONDS)
 
 
@@ -156,6 +171,14 @@ def patience() -> float:
 
     chosen = dask.config.get("distributed.scheduler.no-workers-timeout", None)
     return float(parse_timedelta(chosen)) if chosen else NO_WORKERS_SECONDS
+
+
+def _unreachable() -> tuple[type[BaseException], ...]:
+    """What dask raises when the other side is gone or does not answer in time."""
+    from distributed import CancelledError
+    from distributed.client import ClosedClientError
+
+    return OSError, TimeoutError, CancelledError, ClosedClientError, UserError
 
 
 def _prepare_dask() -> None:

@@ -104,11 +104,6 @@ def grade_here(library: str, expected: Mapping[str, str], job: bytes, tasks: byt
         return worker.grade_batch(pickle.loads(job), pickle.loads(tasks))
 
 
-def leave_here() -> None:
-    """Close the grader: nothing of a class stays on a worker that goes on without it."""
-    worker.close_grader()
-
-
 @contextmanager
 def _named() -> Iterator[None]:
     """Say on which worker it was that nothing could be graded. What is none of dask's own failures is a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -26,6 +26,7 @@ from tiny_course import (
 
 from autograder.classroom import worker
 from autograder.course import Course
+from autograder.grading import Grader
 from autograder.judging.restore import grade_id
 
 
@@ -44,6 +45,16 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Course:
     monkeypatch.setattr(FakeGrader, "graded", [])
     worker.close_grader()
     return Course.find(tmp_path)
+
+
+@pytest.fixture
+def genuine(course: Course, monkeypatch: pytest.MonkeyPatch) -> Iterator[Course]:
+    """The tiny course with the true grader and the true student library."""
+    monkeypatch.setattr(worker, "Grader", Grader)
+    course.library_dir.rmdir()
+    course.library_dir.symlink_to(REPOSITORY / "attention_lib")
+    yield course
+    worker.close_grader()
 
 
 @pytest.fixture
