@@ -63,8 +63,7 @@ def grade_all(workers: Workers, job: Job, todo: Batch) -> Iterator[tuple[Submiss
     When a worker is lost, nobody knows on whose account: its batch is graded again one by one, and a
     submission that is alone when workers are lost has its grade left open.
     """
-    size = max(1, min(LARGEST_BATCH, len(todo) // (4 * workers.count)))
-    work = _Work(workers, job, deque(todo[start : start + size] for start in range(0, len(todo), size)))
+    work = _Work(workers, job, deque(todo))
     while work.fill():
         yield from work.finished()
         yield from work.tried_alone()
@@ -72,24 +71,29 @@ def grade_all(workers: Workers, job: Job, todo: Batch) -> Iterator[tuple[Submiss
 
 @dataclass
 class _Work:
-    """The batches that wait, those that are out, and the submissions whose worker was lost."""
+    """The submissions that wait, the batches that are out, and the submissions whose worker was lost."""
 
     workers: Workers
     job: Job
-    waiting: deque[Batch]
+    waiting: deque[Submission]
     out: dict[Future[list[Result]], Batch] = field(default_factory=dict)
     suspects: list[Submission] = field(default_factory=list)
 
     def fill(self) -> bool:
         """Keep the workers busy; whether there is anything left to wait for."""
         while self.waiting and len(self.out) < self.workers.count * BATCHES_AHEAD:
-            batch = self.waiting.popleft()
+            batch = self._next_batch()
             try:
                 self.out[self._submit(batch)] = batch
             except Lost:
                 self.suspects.extend(batch)
                 break
         return bool(self.out or self.suspects)
+
+    def _next_batch(self) -> Batch:
+        """Smaller ones towards the end, so that no worker is left with much when the others are done."""
+        size = max(1, min(LARGEST_BATCH, len(self.waiting) // (4 * self.workers.count)))
+        return [self.waiting.popleft() for _ in range(size)]
 
     def finished(self) -> Iterator[tuple[Submission, Result]]:
         """What has come back; where a worker was lost, everything that is out is waited for."""

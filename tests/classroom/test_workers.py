@@ -63,7 +63,10 @@ def test_every_submission_comes_back_once_in_batches_that_keep_all_workers_busy(
     scripted = Scripted(count=2)
     found = [submission.student for submission, _ in grade_all(scripted, job, todo)]
     assert sorted(found) == sorted(submission.student for submission in todo)
-    assert max(map(len, scripted.batches)) == 50 // 8
+    sizes = [len(batch) for batch in scripted.batches]
+    assert sizes[0] == 50 // 8
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] == 1
 
 
 def test_nothing_to_do_asks_no_worker(job):
