@@ -7,6 +7,7 @@ import logging
 from nbgrader.converters import GenerateFeedback, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 
+from autograder.classroom.nbgrader_log import without_tracebacks
 from autograder.classroom.settings import nbgrader_config
 from autograder.course import Course
 from autograder.library import UserError
@@ -27,9 +28,13 @@ def generate_feedback(course: Course, lesson: str, student: str | None = None) -
     directory = CourseDirectory(config=config, assignment_id=lesson, **chosen)
     converter = GenerateFeedback(coursedir=directory, config=config)
     converter.force = True
-    converter.log.setLevel(logging.ERROR)
+    # what fails is logged, submission by submission; then nbgrader raises that something did
+    converter.log = logging.Logger(__name__, logging.ERROR)
+    converter.log.addHandler(logging.NullHandler())
+    told = without_tracebacks(converter.log).told
     try:
         converter.start()
     except NbGraderException as error:
-        raise UserError(f"nbgrader could not write feedback on {lesson}: {error}") from error
+        why = "; ".join(dict.fromkeys(told)) or error
+        raise UserError(f"nbgrader could not write feedback on {lesson}: {why}") from error
     return sum(1 for _ in course.feedback.glob(f"*/{lesson}/{lesson}.html"))

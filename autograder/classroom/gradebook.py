@@ -114,9 +114,9 @@ def is_begun(course: Course) -> bool:
 def submitted_at(folder: Path) -> datetime | None:
     """The time in a submission's timestamp.txt in UTC, as nbgrader reads it; None where there is none."""
     path = folder / "timestamp.txt"
-    if path.is_symlink() or not path.is_file():
-        return None
     try:
+        if path.is_symlink() or not path.is_file():
+            return None
         with path.open(encoding="utf-8") as file:
             text = file.read(MAX_TIMESTAMP_CHARACTERS + 1).strip()
         found: datetime | None = parse_utc(text) if 0 < len(text) <= MAX_TIMESTAMP_CHARACTERS else None

@@ -13,13 +13,14 @@ from typing import Any
 import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
-from nbgrader.converters.base import NbGraderException
+from nbgrader.converters.base import BaseConverter, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool
 
 from autograder.classroom import records, results, worker
 from autograder.classroom.gradebook import Book, open_book, submitted_at
+from autograder.classroom.nbgrader_log import without_tracebacks
 from autograder.classroom.results import DAMAGED, Result
 from autograder.classroom.submissions import Submission
 from autograder.classroom.workers import task_for
@@ -33,6 +34,11 @@ RESULT = "autograder_result"
 class RestoringExporter(NotebookExporter):
     """Reads a submission, however damaged, and puts it back into the shape that was released."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if isinstance(self.parent, BaseConverter):
+            without_tracebacks(self.parent.log)
+
     def from_filename(
         self, filename: str, resources: Resources | None = None, **options: Any
     ) -> tuple[str, Resources]:
@@ -42,6 +48,8 @@ class RestoringExporter(NotebookExporter):
         course = Course.find(Path(self.parent.coursedir.root))
         student, lesson = _who(resources)
         try:
+            if problem := _handed_in(self.parent.coursedir, student, lesson).problem:
+                raise Unreadable(problem)
             submitted = read(Path(filename))
         except Unreadable as damage:
             result = results.without_grade(lesson, student, DAMAGED, damage.reason)
@@ -65,8 +73,7 @@ class JudgeNotebook(NbGraderPreprocessor):
         student, lesson = _who(resources)
         coursedir = _coursedir(self)
         job = worker.job_for(Course.find(Path(coursedir.root)), lesson, self.config, self.unsafe)
-        handed_in = Submission(student, lesson, _submitted(coursedir, student, lesson))
-        result = worker.grade(job, task_for(handed_in))
+        result = worker.grade(job, task_for(_handed_in(coursedir, student, lesson)))
         if result.notebook is None:
             _record(coursedir, self.config, result)
             raise NbGraderException(f"{student}: {result.error}")
@@ -94,7 +101,7 @@ def register_lesson(assignment: str, student: str, notebooks: list[str]) -> None
 def _record(coursedir: CourseDirectory, config: Any, result: Result) -> None:
     """Record a result. The verdict carries no digest, so `autograder grade` will look at it again: it is
     written before nbgrader has written the notebook."""
-    timestamp = submitted_at(_submitted(coursedir, result.student, result.lesson))
+    timestamp = submitted_at(_handed_in(coursedir, result.student, result.lesson).folder)
     with Book(coursedir, config) as book:
         book.enter(result, timestamp)
     records.write_verdict(Course.find(Path(coursedir.root)), result.lesson, result.student, result.verdict)
@@ -109,5 +116,6 @@ def _coursedir(preprocessor: NbGraderPreprocessor) -> CourseDirectory:
     return preprocessor.parent.parent.coursedir
 
 
-def _submitted(coursedir: CourseDirectory, student: str, lesson: str) -> Path:
-    return Path(coursedir.format_path(coursedir.submitted_directory, student, lesson))
+def _handed_in(coursedir: CourseDirectory, student: str, lesson: str) -> Submission:
+    folder = coursedir.format_path(coursedir.submitted_directory, student, lesson)
+    return Submission(student, lesson, Path(folder))
