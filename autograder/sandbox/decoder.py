@@ -36,9 +36,8 @@ _NATIVE = tuple(dtype.newbyteorder("=") for dtype in DTYPES)
 def decode(data: bytes, limit: int = MAX_BYTES) -> Any:
     """The value that `data` spells, arrays writable and in this machine's byte order.
 
-    Raises WireError for anything else: unknown tags, sizes beyond the caps, bytes left over. Takes up to
-    4 bytes of memory per byte of `data` and 400 more per item, of which there are no more than MAX_ITEMS
-    and a few.
+    Raises WireError for anything else: unknown tags, sizes beyond the caps, bytes left over. Takes at most
+    8 bytes of memory per byte of `data`, and 200 more for each item, of which there are 501,000 at most.
     """
     if len(data) > limit:
         raise WireError(f"{len(data)} bytes, more than the {limit} allowed")

@@ -17,9 +17,15 @@ PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 MAX_OUTPUTS = 1000
 MAX_NAME = 200
 
-_COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
-# controls, and characters that reorder or hide the text around them
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+# controls, halves of surrogate pairs, and characters that reorder, break or hide the text around them
+_UNSEEN = (
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e007f]"
+)
+_COLOUR = "\x1b\\[[0-9;]{0,20}m"
+_COLOUR_OR_UNSEEN = re.compile(f"({_COLOUR})|{_UNSEEN}")
+_TORN_COLOUR = re.compile("\x1b(?:\\[[0-9;]{0,20})?\\Z")
 
 Output = dict[str, Any]
 
@@ -31,12 +37,13 @@ class BadOutput(ValueError):
 def clean_text(text: str) -> str:
     """`text` without control characters (newline, tab and return stay) and without escape sequences
     other than colours."""
-    parts = []
-    end = 0
-    for colour in _COLOUR.finditer(text):
-        parts += [_UNSEEN.sub("", text[end : colour.start()]), colour.group()]
-        end = colour.end()
-    return "".join([*parts, _UNSEEN.sub("", text[end:])])
+    return "".join(part for part in _COLOUR_OR_UNSEEN.split(text) if part)
+
+
+def short_text(text: str, length: int) -> str:
+    """The beginning of `text`, cleaned, up to `length` characters. Cut before it is cleaned as well, since
+    it can have 64 MiB, and never within a colour: half a sequence would swallow what is printed next."""
+    return _TORN_COLOUR.sub("", clean_text(text[: 4 * length])[:length])
 
 
 def clean(outputs: Any) -> list[Output]:
@@ -47,19 +54,24 @@ def clean(outputs: Any) -> list[Output]:
 
 
 def _clean_one(output: Any) -> Output:
-    kind = output.get("output_type") if isinstance(output, dict) else None
-    match kind:
+    match _word(output, "output_type") if isinstance(output, dict) else None:
         case "stream":
             return _stream(output)
-        case "display_data":
+        case "display_data" as kind:
             return {"output_type": kind, **_shown(output)}
-        case "execute_result":
+        case "execute_result" as kind:
             count = output.get("execution_count")
             known = type(count) is int and 0 <= count < 1_000_000
             return {"output_type": kind, "execution_count": count if known else None, **_shown(output)}
         case "error":
             return _error(output)
     raise BadOutput("an output of an unknown type")
+
+
+def _word(output: Output, key: str) -> str | None:
+    """The text under `key`; None for anything else, which might not even let itself be compared."""
+    value = output.get(key)
+    return value if isinstance(value, str) else None
 
 
 def _text(value: Any) -> str:
@@ -69,7 +81,7 @@ def _text(value: Any) -> str:
 
 
 def _stream(output: Output) -> Output:
-    name = output.get("name")
+    name = _word(output, "name")
     if name not in ("stdout", "stderr"):
         raise BadOutput("a stream that is neither stdout nor stderr")
     return {"output_type": "stream", "name": name, "text": _text(output.get("text"))}
@@ -81,7 +93,7 @@ def _error(output: Output) -> Output:
         raise BadOutput("a traceback that is no list")
     return {
         "output_type": "error",
-        "ename": _text(output.get("ename"))[:MAX_NAME],
+        "ename": short_text(_text(output.get("ename")), MAX_NAME),
         "evalue": _text(output.get("evalue")),
         "traceback": [_text(line) for line in lines],
     }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 
+import numpy as np
 import pytest
 
-from autograder.sandbox.outputs import BadOutput, clean, clean_text
+from autograder.sandbox.outputs import BadOutput, clean, clean_text, short_text
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n rest").decode()
 
@@ -15,9 +16,29 @@ def shown(data: dict, metadata: dict | None = None) -> dict:
     return {"output_type": "display_data", "data": data, "metadata": metadata or {}}
 
 
+def error(name: str) -> dict:
+    return {"output_type": "error", "ename": name, "evalue": "", "traceback": []}
+
+
 def test_colours_and_line_breaks_stay_other_controls_go() -> None:
     text = "a\x1b[31mred\x1b[0m\r\n\tb\x1b[2J\x07\x1b]0;title\x07\x00\x9b1m\u202e"
     assert clean_text(text) == "a\x1b[31mred\x1b[0m\r\n\tb[2J]0;title1m"
+
+
+def test_a_colour_behind_a_control_character_stays_whole() -> None:
+    assert clean_text("\x07\x1b[31mred\x1b\x1b[0m") == "\x1b[31mred\x1b[0m"
+
+
+def test_what_reorders_breaks_or_hides_text_goes() -> None:
+    assert clean_text("a\u202eb\u061cc\u2028d\xade\U000e0041f\ud800g\u206ah\ufffbi") == "abcdefghi"
+
+
+@pytest.mark.parametrize("length", range(3, 9))
+def test_text_is_never_cut_within_a_colour(length: int) -> None:
+    expected = "red\x1b[31m" if length == 8 else "red"
+    assert short_text("red\x1b[31m!", length) == expected
+    [output] = clean([error("x" * 193 + "red" + "\x1b[31m!" * 3)])
+    assert output["ename"] == "x" * 193 + "red"
 
 
 def test_html_javascript_and_svg_give_way_to_the_plain_text() -> None:
@@ -67,6 +88,8 @@ def test_an_execution_count_that_is_no_count_becomes_none() -> None:
         None,
         [1],
         [{"output_type": "update_display_data"}],
+        [{"output_type": np.array(["stream", "error"])}],
+        [{"output_type": "stream", "name": np.zeros(2), "text": ""}],
         [{"output_type": "stream", "name": "stdin", "text": ""}],
         [{"output_type": "stream", "name": "stdout", "text": b""}],
         [{"output_type": "error", "ename": "E", "evalue": "", "traceback": "no list"}],
