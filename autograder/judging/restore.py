@@ -186,7 +186,7 @@ def _fault(error: ValueError) -> str:
 def _cells(document: Mapping[str, Any]) -> list[Any]:
     """The cells of a notebook document, whatever they are. Raises Unreadable."""
     version = document["nbformat"]
-    if type(version) is not int or version not in FORMATS:
+    if not isinstance(version, int) or version not in FORMATS:
         shown = one_line(reprlib.repr(version), 30)
         raise Unreadable(f"the file says that its nbformat is {shown}, expected 4: {HAND_IN_AGAIN}")
     sheets = [document] if version >= 4 else document.get("worksheets")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -158,6 +159,7 @@ NINES = b"9" * 4000
         (b'{"nbformat": "4"}', "nbformat is '4', expected 4"),
         (b'{"nbformat": -4}', "nbformat is -4, expected 4"),
         (b'{"nbformat": 4.5}', "nbformat is 4.5, expected 4"),
+        (b'{"nbformat": 4.0, "cells": []}', "nbformat is 4.0, expected 4"),
         (b'{"nbformat": true}', "nbformat is True, expected 4"),
         (b'{"nbformat": 1, "cells": []}', "nbformat is 1, expected 4"),
         (b'{"nbformat": 2, "cells": []}', "no worksheets"),
@@ -279,6 +281,42 @@ def test_a_file_that_is_closed_to_us_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(restoring, "_open_file", refuse)
     with pytest.raises(Unreadable, match=r"^one.ipynb can't be read: Permission denied$"):
         read(tmp_path / "one.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("put", "said"),
+    [
+        (lambda path: path.symlink_to("/etc/passwd"), "Too many levels of symbolic links"),
+        (os.mkfifo, "found a named pipe"),
+    ],
+)
+def test_what_takes_a_files_place_at_the_last_moment_is_neither_followed_nor_waited_for(
+    tmp_path, monkeypatch, put, said
+):
+    path = tmp_path / "one.ipynb"
+    path.write_text("{}")
+    look, open_file = restoring._require_file, restoring._open_file
+
+    def look_and_change(name, found):
+        look(name, found)
+        path.unlink()
+        put(path)
+
+    monkeypatch.setattr(restoring, "_require_file", look_and_change)
+    monkeypatch.setattr(restoring, "_open_file", lambda *opened: opener(*opened))
+
+    def opener(name, flags):
+        monkeypatch.setattr(restoring, "_require_file", look)
+        signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits for the pipe"))
+        signal.alarm(10)
+        try:
+            return open_file(name, flags)
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    with pytest.raises(Unreadable, match=said):
+        read(path)
 
 
 def changes_while_it_is_read(monkeypatch, path, times):
