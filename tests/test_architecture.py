@@ -14,7 +14,18 @@ REPOSITORY = Path(__file__).parents[1]
 UNTRUSTED = {
     f"autograder.sandbox.{name}"
     for name in (
-        *("capture", "child", "isolation", "kernel", "landlock", "script", "seccomp", "zygote"),
+        *(
+            "capture",
+            "child",
+            "isolation",
+            "kernel",
+            "landlock",
+            "namespaces",
+            "probe",
+            "script",
+            "seccomp",
+            "zygote",
+        ),
         *("codes", "decoder", "encoder", "wire"),
     )
 }
@@ -109,7 +120,8 @@ def test_what_runs_beside_student_code_knows_no_exercise(module: str) -> None:
 
 def test_every_module_of_the_sandbox_is_on_one_side() -> None:
     trusted = {
-        f"autograder.sandbox.{name}" for name in ("client", "clock", "conversation", "launch", "outputs", "scratch")
+        f"autograder.sandbox.{name}"
+        for name in ("client", "clock", "conversation", "launch", "outputs", "scratch")
     }
     found = {module for module in FILES if module.startswith("autograder.sandbox.")}
     assert found == UNTRUSTED | trusted

@@ -168,17 +168,21 @@ class Sandbox:
 
     def _hear(self, seconds: float) -> dict[str, Any]:
         """The zygote's next message. Raises SandboxLost when it is gone, NoSandbox when it can't go on."""
+        return self._hear_with(seconds)[0]
+
+    def _hear_with(self, seconds: float) -> tuple[dict[str, Any], list[int]]:
+        """The zygote's next message, and the descriptors that came with it."""
         self._control.settimeout(seconds)
         try:
-            said = self._control.recv(1 << 16)
+            said, descriptors, _, _ = socket.recv_fds(self._control, 1 << 16, 1)
         except OSError:
-            said = b""
+            said, descriptors = b"", []
         if not said:
             raise SandboxLost("the process that starts the sandboxes ended")
         heard: dict[str, Any] = json.loads(said)
         if "error" in heard:
             raise NoSandbox(f"no process for student code: {heard['error']}")
-        return heard
+        return heard, descriptors
 
     def child(self) -> Child:
         """A new child that has run nothing yet; from a new zygote, where the old one is gone.
@@ -208,8 +212,8 @@ class Sandbox:
             with theirs:
                 wanted = json.dumps({"fork": str(private)}).encode()
                 socket.send_fds(self._control, [wanted], [theirs.fileno()])
-            pid = int(self._hear(READY_SECONDS)["pid"])
-            child = Child(self, ours, pid, private)
+            forked, processes = self._hear_with(READY_SECONDS)
+            child = Child(self, ours, processes[0], int(forked["pid"]), private)
         except OSError as error:
             ours.close()
             raise SandboxLost(f"the process that starts the sandboxes is gone ({error})") from None
@@ -229,7 +233,7 @@ class Sandbox:
         gone, and its children with it."""
         self._children.discard(child)
         try:
-            self._control.sendall(json.dumps({"reap": child.pid}).encode())
+            self._control.sendall(json.dumps({"reap": child.name}).encode())
             return int(self._hear(READY_SECONDS)["status"])
         except (OSError, SandboxLost):
             return None
@@ -288,7 +292,7 @@ def doctor() -> list[Layer]:
     its own."""
     if sys.platform != "linux":
         return [Layer("linux", False, f"grading is for Linux, this is {sys.platform}: see README.md")]
-    probe = [sys.executable, "-m", "autograder.sandbox.isolation"]
+    probe = [sys.executable, "-m", "autograder.sandbox.probe"]
     tried = subprocess.run(probe, capture_output=True, text=True, cwd=PACKAGE_ROOT, check=False)
     if tried.returncode:
         return [Layer("probe", False, f"the probe ended: {tried.stderr.strip().splitlines()[-1:]}")]

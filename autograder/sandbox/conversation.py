@@ -22,9 +22,11 @@ from autograder.sandbox.clock import (
     how_it_ended,
     is_fuller,
     is_over,
+    pid_of,
     threads_of,
 )
-from autograder.sandbox.isolation import FOLDER_BYTES, PROCESSES, THREADS, Layer
+from autograder.sandbox.isolation import PROCESSES, THREADS, Layer
+from autograder.sandbox.namespaces import FOLDER_BYTES
 from autograder.sandbox.scratch import remove
 from autograder.sandbox.script import Call, Event, Look, Raised, Returned, Script, Step, Undefined
 
@@ -97,10 +99,12 @@ class Home(Protocol):
 
 
 class Child:
-    """A student's process, as seen from outside: a socket, a process id, and limits."""
+    """A student's process, as seen from outside: a socket, the process, and limits. `process` is a
+    descriptor of it (a pidfd), `name` the id that its zygote knows it by."""
 
-    def __init__(self, home: Home, channel: socket.socket, pid: int, private: Path) -> None:
-        self.pid = pid
+    def __init__(self, home: Home, channel: socket.socket, process: int, name: int, private: Path) -> None:
+        self.pid = pid_of(process)
+        self.name = name
         self._home = home
         self._limits = home.limits
         self._channel = channel
@@ -108,7 +112,7 @@ class Child:
         self._number = 0
         self._received = bytearray()
         self._watched = time.monotonic()
-        self._process = os.pidfd_open(pid)
+        self._process = process
         self._over: str | None = None
 
     def __enter__(self) -> Self:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 from typing import Any
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
-_PR_SET_NAME = 15
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 
 
 def check(result: int, what: str) -> int:
@@ -36,3 +37,8 @@ def prctl(option: int, value: int) -> None:
 def call_process(name: str) -> None:
     """Give this process a name for `ps` and `top`; at most 15 letters."""
     LIBC.prctl(ctypes.c_int(_PR_SET_NAME), name.encode(), 0, 0, 0)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends."""
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

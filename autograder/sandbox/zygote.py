@@ -3,8 +3,8 @@
 Started as a fresh program with a clean environment; it never imports what knows an answer, and drops
 the course's folders from its import path before the first fork. Control comes over a socket on
 descriptor 0, one JSON message each way: {"fork": folder} with the child's end of a socket attached →
-{"pid"}; {"reap": pid} → {"status"}. When that socket ends, so does the zygote, and the kernel
-kills its children.
+{"pid"} as the zygote sees it, with a descriptor of the process; {"reap": pid} → {"status"}. When that
+socket ends, so does the zygote, and the kernel kills its children.
 
 A shared zygote serves no children itself: whoever sends it {"join": folder} with the end of a socket
 gets a fork of it, a zygote of its own that is controlled over that socket.
@@ -12,7 +12,6 @@ gets a fork of it, a zygote of its own that is controlled over that socket.
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import importlib
 import json
@@ -20,22 +19,22 @@ import os
 import shutil
 import signal
 import socket
-import struct
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from autograder.sandbox import isolation
+from autograder.sandbox import isolation, namespaces
 from autograder.sandbox.isolation import Layer, Walls
-from autograder.sandbox.kernel import call_process
+from autograder.sandbox.kernel import call_process, die_with_parent
+from autograder.sandbox.namespaces import Processes
+from autograder.sandbox.probe import probe
 
 if TYPE_CHECKING:
     from autograder.sandbox.capture import Shell
     from autograder.sandbox.child import Caps
-
-_STATUS = struct.Struct("<i")
 
 
 @dataclass(frozen=True)
@@ -58,22 +57,18 @@ class Order:
 
 @dataclass
 class Zygote:
-    """What every child starts from, and who is alive."""
+    """What every child starts from."""
 
     shell: Shell
     layers: list[Layer]
     walls: Callable[[str], Walls]
     caps: Caps
-    waiting: dict[int, tuple[int, int]] = field(default_factory=dict)  # child → process to wait for, its pipe
+    processes: Processes | None
 
     @property
     def above(self) -> list[Layer]:
         """The layers that children find in force."""
         return [layer for layer in self.layers if layer.name not in isolation.BASE]
-
-    @property
-    def processes_of_their_own(self) -> bool:
-        return any(layer.name == isolation.PROCESSES and layer.in_force for layer in self.layers)
 
 
 def main() -> None:
@@ -82,19 +77,18 @@ def main() -> None:
     control = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     call_process("zygote")
-    layers = isolation.probe(order.namespaces)
+    layers = probe(order.namespaces)
     if isolation.missing(layers) and not order.unsafe:
         _refuse(control, layers, order.shared)
         return
-    if any(layer.name == isolation.NAMESPACES and layer.in_force for layer in layers):
-        isolation.enter_namespaces()
+    processes = _own_namespaces({layer.name for layer in layers if layer.in_force})
     shell = _ready_shell(order)
     from autograder.sandbox.child import Caps
 
     _forget_folders()
     readable = (*order.readable, f"{order.scratch}/config")
     walls = isolation.prepare(readable, order.memory_bytes, order.cpu_seconds)
-    zygote = Zygote(shell, layers, walls, Caps(order.answer_bytes, order.output_bytes))
+    zygote = Zygote(shell, layers, walls, Caps(order.answer_bytes, order.output_bytes), processes)
     _freeze()
     try:
         if order.shared:
@@ -103,6 +97,17 @@ def main() -> None:
             _serve(zygote, control, order.clears)
     finally:
         shutil.rmtree(order.scratch, ignore_errors=True)
+
+
+def _own_namespaces(in_force: set[str]) -> Processes | None:
+    """Enter those that hold here; gives what children get processes of their own from."""
+    if isolation.NAMESPACES in in_force:
+        namespaces.enter()
+    if isolation.PROCESSES not in in_force:
+        return None
+    namespaces.become_first_process()
+    call_process("zygote")
+    return Processes()
 
 
 def _refuse(control: socket.socket, layers: list[Layer], shared: bool) -> None:
@@ -129,9 +134,9 @@ def _serve_joiners(zygote: Zygote, door: socket.socket) -> None:
 def _be_joined(zygote: Zygote, control: socket.socket, clears: str) -> NoReturn:
     """Be the zygote of one that joined; ends with the shared one."""
     try:
-        isolation.die_with_parent()
+        die_with_parent()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _serve(dataclasses.replace(zygote, waiting={}), control, clears)
+        _serve(zygote, control, clears)
     finally:
         os._exit(0)
 
@@ -186,7 +191,7 @@ def _serve(zygote: Zygote, control: socket.socket, clears: str) -> None:
             text, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 4)
             if not text:
                 return
-            _say(control, _answer(zygote, json.loads(text), descriptors))
+            _answer(zygote, control, json.loads(text), descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
     except OSError:
@@ -195,74 +200,41 @@ def _serve(zygote: Zygote, control: socket.socket, clears: str) -> None:
         shutil.rmtree(clears, ignore_errors=True)
 
 
-def _answer(zygote: Zygote, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+def _answer(zygote: Zygote, control: socket.socket, request: dict[str, Any], descriptors: list[int]) -> None:
+    if "reap" in request:
+        _say(control, {"status": os.waitpid(request["reap"], 0)[1]})  # asked for only when it has ended
+        return
     try:
-        if "fork" in request:
-            return {"pid": _fork(zygote, descriptors[0], request["fork"])}
-        return {"status": _reap(zygote, request["reap"])}
+        pid = _fork(zygote, descriptors[0], request["fork"])
+        process = os.pidfd_open(pid)
     except OSError as error:
-        return {"error": str(error)}
+        _say(control, {"error": str(error)})
+        return
+    socket.send_fds(control, [json.dumps({"pid": pid}).encode()], [process])
+    os.close(process)
 
 
 def _fork(zygote: Zygote, end: int, private: str) -> int:
-    """Fork a child that lives in `private`; its process id as this process sees it."""
-    if not zygote.processes_of_their_own:
+    """Fork a child that lives in `private`; its process id as this process sees it. Raises OSError."""
+    with zygote.processes.next_child_alone() if zygote.processes else nullcontext():
         pid = os.fork()
         if pid == 0:
             _become_child(zygote, end, private)
-        zygote.waiting[pid] = (pid, -1)
-        return pid
-    reader, writer = os.pipe()
-    keeper = os.fork()
-    if keeper == 0:
-        _keep(zygote, end, private, writer)
-    os.close(writer)
-    told = os.read(reader, _STATUS.size)
-    if len(told) < _STATUS.size:
-        os.close(reader)
-        os.waitpid(keeper, 0)
-        raise OSError("a process namespace could not be had for the child")
-    (pid,) = _STATUS.unpack(told)
-    zygote.waiting[pid] = (keeper, reader)
-    return int(pid)
+    return pid
 
 
-def _keep(zygote: Zygote, end: int, private: str, writer: int) -> None:
-    """Be the parent of a child in a process namespace of its own: wait for it and tell how it ended."""
-    try:
-        call_process("keeper")
-        isolation.die_with_parent()
-        if not isolation.enter_process_namespace(private).in_force:
-            os._exit(1)
-        pid = os.fork()
-        if pid == 0:
-            _become_child(zygote, end, private)
-        os.write(writer, _STATUS.pack(pid))
-        os.dup2(writer, 3)
-        os.closerange(4, os.sysconf("SC_OPEN_MAX"))
-        os.write(3, _STATUS.pack(os.waitpid(pid, 0)[1]))
-    finally:
-        os._exit(0)
-
-
-def _become_child(zygote: Zygote, end: int, private: str) -> None:
+def _become_child(zygote: Zygote, end: int, private: str) -> NoReturn:
     from autograder.sandbox.child import live
 
-    call_process("student")
-    gc.enable()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    live(end, zygote.walls(private), zygote.caps, zygote.shell, zygote.above)
-
-
-def _reap(zygote: Zygote, pid: int) -> int:
-    """How the child ended (as `waitpid` says it). Asked for only when it has."""
-    waited, reader = zygote.waiting.pop(pid)
-    if reader < 0:
-        return os.waitpid(waited, 0)[1]
-    told = os.read(reader, _STATUS.size)
-    os.close(reader)
-    os.waitpid(waited, 0)
-    return int(_STATUS.unpack(told)[0]) if len(told) == _STATUS.size else signal.SIGKILL
+    try:
+        call_process("student")
+        if zygote.processes:
+            namespaces.own_mounts(private)
+        gc.enable()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        live(end, zygote.walls(private), zygote.caps, zygote.shell, zygote.above)
+    finally:
+        os._exit(1)
 
 
 if __name__ == "__main__":

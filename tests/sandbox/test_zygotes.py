@@ -159,7 +159,8 @@ def test_where_the_shared_zygote_is_gone_a_sandbox_starts_its_own(shared: Shared
         with sandbox.child() as another:
             another.run_cell("x = 1")
             assert another.look("x") == 1
-            assert parent_of(zygote_above(another.pid)) == os.getpid()
+            above = parent_of(zygote_above(another.pid))
+            assert os.getpid() in (above, parent_of(above))
 
 
 def test_a_shared_zygote_ends_when_nobody_can_join_any_more_and_leaves_nothing() -> None:
