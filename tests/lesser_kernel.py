@@ -9,8 +9,10 @@ import ctypes
 import errno
 import os
 import platform
+import shlex
 import struct
 import sys
+from pathlib import Path
 
 LOAD, EQUAL, ANY_BIT, RETURN = 0x20, 0x15, 0x45, 0x06
 ALLOW, FAIL = 0x7FFF0000, 0x00050000
@@ -80,6 +82,16 @@ def install(rules: Code) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, FILTER, program, 0, 0):
         raise OSError(ctypes.get_errno(), "the filter was refused")
+
+
+def interpreter(kernel: str, folder: Path) -> str:
+    """A program in `folder` that is this Python on such a kernel: what is put in the place of
+    `sys.executable` is started there, the rest of this process is not."""
+    program = folder / f"python-on-{kernel}"
+    start = shlex.join([sys.executable, __file__, kernel, sys.executable])
+    program.write_text(f'#!/bin/sh\nexec {start} "$@"\n')
+    program.chmod(0o755)
+    return str(program)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """No attack earns what it did not answer, costs anyone else anything, learns a secret or stays behind.
 
-One grader, with one zygote, grades them all, each followed by an honest submission.
+On each tier one grader, with one zygote, grades them all, each followed by an honest submission; those
+that write are graded twice, and look for what the first time left.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import lesser_kernel
 import pytest
 from attacks import ATTACKS, COURSE, LESSON, Attack
 from sample_class import HandedIn, read_answers
@@ -22,15 +26,16 @@ from autograder.course import Course
 from autograder.exercise import Outcome
 from autograder.grading import Graded, Grader
 from autograder.sandbox.client import Limits
+from autograder.sandbox.isolation import BASE
 
 REPOSITORY = Path(__file__).parents[2]
-SUBMISSIONS = REPOSITORY / "tests" / "submissions"
+SUBMISSIONS = REPOSITORY / "tests" / "submissions" / "hostile"
 
 #: Planted where no student may read. The notebooks know how a canary begins, not how it goes on.
 CANARY = "0123456789abcdef"[::-1]
 PLANTED = f"CANARY-{CANARY}"
 
-LIMITS = Limits(cell_seconds=1, question_seconds=1, submission_seconds=30)
+LIMITS = Limits(cell_seconds=1, question_seconds=0.5, submission_seconds=30)
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +57,31 @@ def sources(course: Course) -> dict[str, bytes]:
     return _sources(course.library_dir)
 
 
+@pytest.fixture(scope="session", params=["namespaces", "container"])
+def tier(request: pytest.FixtureRequest) -> str:
+    """As this machine is, and as an unprivileged container would be: all attacks on one, then the other."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def grader(course: Course, sources: dict[str, bytes]) -> Iterator[Grader]:
-    os.environ["COURSE_CANARY"] = PLANTED
-    try:
+def grader(
+    tier: str,
+    course: Course,
+    sources: dict[str, bytes],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Grader]:
+    """A running grader on the tier."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_CANARY", PLANTED)
+        if tier == "container":
+            folder = tmp_path_factory.mktemp("kernel")
+            patch.setattr(sys, "executable", lesser_kernel.interpreter("container", folder))
         with Grader(course, LESSON, limits=LIMITS) as grader:
+            layers = set(grader.grade(course.released(LESSON)).sandbox)
+            if tier == "namespaces" and layers == set(BASE):
+                pytest.skip("this kernel or container has no namespaces to give")
+            assert (layers == set(BASE)) == (tier == "container")
             yield grader
-    finally:
-        del os.environ["COURSE_CANARY"]
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +104,7 @@ class Aftermath:
 
     attack: Attack
     graded: Graded
+    again: Graded | None
     next_one: Graded
     left_behind: set[int]
 
@@ -91,8 +114,11 @@ class Aftermath:
 
     def shown(self) -> str:
         """Everything that comes out of grading, as text."""
-        outputs = [cell.get("outputs", []) for cell in self.graded.notebook.cells]
-        return json.dumps([outputs, self.graded.to_json()])
+        return "\n".join(
+            json.dumps([graded.to_json(), *(cell.get("outputs", []) for cell in graded.notebook.cells)])
+            for graded in (self.graded, self.again)
+            if graded is not None
+        )
 
 
 @pytest.fixture(scope="module", params=sorted(ATTACKS))
@@ -110,8 +136,9 @@ def aftermath(
     _adopt_orphans()
     before = _descendants()
     graded = grader.grade(path)
+    again = grader.grade(path) if attack.family == "writing" else None
     left_behind = _descendants_later_than(before)
-    return Aftermath(attack, graded, grader.grade(honest), left_behind)
+    return Aftermath(attack, graded, again, grader.grade(honest), left_behind)
 
 
 def test_attacked_parts_earn_nothing(aftermath: Aftermath) -> None:
@@ -143,10 +170,9 @@ def test_no_secret_is_shown(aftermath: Aftermath, course: Course) -> None:
 
 
 def test_no_wall_gave_way(aftermath: Aftermath) -> None:
-    """What the attacks print when a connection, a foreign process or a limit was theirs."""
-    shown = aftermath.shown()
-    broken = ("connected", "listening", "fetched", "attached", "parent", "loaded", "tables")
-    assert [word for word in (*(f"LOOT {word}" for word in broken), "LIFTED") if word in shown] == []
+    """Attacks print LOOT with what they could read, write or reach; all may see their own environment."""
+    loot = re.findall(r"LOOT (?!environ)[^\\]{0,200}", aftermath.shown())
+    assert [*loot, *re.findall("LIFTED", aftermath.shown())] == []
 
 
 def test_the_points_there_are_stay_as_released(aftermath: Aftermath) -> None:

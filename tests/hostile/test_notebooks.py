@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from attacks import ATTACKS, LESSON, index, written
+from attacks import ATTACKS, FAMILIES, LESSON, attacks_by, index, text, written
 from sample_class import read_answers
 from sample_class.answers import Answers
 
 REPOSITORY = Path(__file__).parents[2]
-SUBMISSIONS = REPOSITORY / "tests" / "submissions"
+SUBMISSIONS = REPOSITORY / "tests" / "submissions" / "hostile"
 RELEASED = REPOSITORY / "notebooks" / LESSON / f"{LESSON}.ipynb"
 
 
@@ -27,6 +27,19 @@ def test_the_index_lists_them_all() -> None:
     assert (SUBMISSIONS / "README.md").read_text(encoding="utf-8") == index()
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_has_attacks(family: str) -> None:
+    assert len(attacks_by(family)) >= 3
+
+
+def test_every_attack_is_of_a_family() -> None:
+    assert {attack.family for attack in ATTACKS.values()} <= set(FAMILIES)
+
+
+def test_there_are_as_many_attacks_as_were_promised() -> None:
+    assert len(ATTACKS) >= 40
+
+
 def test_every_attack_says_its_idea() -> None:
     assert [attack.name for attack in ATTACKS.values() if len(attack.idea.split()) < 4] == []
 
@@ -35,4 +48,4 @@ def test_every_attack_says_its_idea() -> None:
 def test_notebook_is_in_step_with_its_recipe(name: str, answers: Answers) -> None:
     """Mend with: python tests/hostile/write_notebooks.py"""
     kept = (SUBMISSIONS / name / f"{LESSON}.ipynb").read_text(encoding="utf-8")
-    assert kept == written(ATTACKS[name], RELEASED, answers).text()
+    assert kept == text(written(ATTACKS[name], RELEASED, answers))

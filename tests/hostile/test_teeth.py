@@ -46,7 +46,7 @@ def test_secret_is_found_without_a_sandbox(name: str, tmp_path: Path) -> None:
 
 def own_cells(name: str, course: Path) -> list[str]:
     """The cells that hold the attack: the student's own, and the one exercise that it is in."""
-    kept = REPOSITORY / "tests" / "submissions" / name / f"{LESSON}.ipynb"
+    kept = REPOSITORY / "tests" / "submissions" / "hostile" / name / f"{LESSON}.ipynb"
     notebook = nbformat.reads(kept.read_text(encoding="utf-8").replace(COURSE, str(course)), as_version=4)
     wanted = ("dot_score", None)
     return [

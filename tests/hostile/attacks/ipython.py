@@ -17,7 +17,7 @@ def _with_wrong_answer(submission: HandedIn, trick: str) -> None:
     submission.first(trick)
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def cell_hooks(submission: HandedIn) -> None:
     """Hooks before and after each cell rewrite the cell and print points."""
     _with_wrong_answer(
@@ -40,7 +40,7 @@ def cell_hooks(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score", "third_output")
+@attack("patching", "dot_score", "third_output")
 def input_transformer(submission: HandedIn) -> None:
     """An input transformer turns each check into a number of points."""
     _with_wrong_answer(
@@ -54,7 +54,7 @@ def input_transformer(submission: HandedIn) -> None:
     submission.fill("third_output", "third_output = [0, 0]")
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def syntax_tree_transformer(submission: HandedIn) -> None:
     """An AST transformer replaces every call of check by a constant."""
     _with_wrong_answer(
@@ -74,7 +74,7 @@ def syntax_tree_transformer(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def forged_display_hook(submission: HandedIn) -> None:
     """The display hook shows full points as every cell's result."""
     _with_wrong_answer(
@@ -94,7 +94,7 @@ def forged_display_hook(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def forged_result_in_solution(submission: HandedIn) -> None:
     """The function displays and prints points whenever it is called, and its cell ends in a number."""
     submission.fill(
@@ -115,7 +115,7 @@ def forged_result_in_solution(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def exception_handler(submission: HandedIn) -> None:
     """A custom exception handler swallows every failure."""
     _with_wrong_answer(
@@ -127,7 +127,7 @@ def exception_handler(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score", "third_output")
+@attack("patching", "dot_score", "third_output")
 def check_redefined(submission: HandedIn) -> None:
     """`check` becomes a function of the student's own that returns points."""
     submission.fill(
@@ -143,7 +143,7 @@ def check_redefined(submission: HandedIn) -> None:
     submission.fill("third_output", "third_output = [0, 0]")
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def run_cell_replaced(submission: HandedIn) -> None:
     """The shell's own methods are replaced: running a cell succeeds, whatever it holds."""
     _with_wrong_answer(
@@ -165,7 +165,7 @@ def run_cell_replaced(submission: HandedIn) -> None:
     )
 
 
-@attack("cosine_score_matrix", "recurrent_or_attention")
+@attack("patching", "cosine_score_matrix", "recurrent_or_attention")
 def namespace_that_answers_anything(submission: HandedIn) -> None:
     """The notebook's names live in a dict that has every name, each equal to everything."""
     submission.fill("recurrent_or_attention", "recurrent_or_attention = None")
@@ -189,7 +189,7 @@ def namespace_that_answers_anything(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("reading", "dot_score")
 def magics(submission: HandedIn) -> None:
     """Shell escapes and magics look for the answers."""
     submission.first(
@@ -202,7 +202,7 @@ def magics(submission: HandedIn) -> None:
     submission.fill("dot_score", WRONG)
 
 
-@attack("dot_score")
+@attack("writing", "dot_score")
 def startup_files(submission: HandedIn) -> None:
     """Files that Python or IPython would run at the next start: a trap for the next submission."""
     _with_wrong_answer(
@@ -229,7 +229,7 @@ def startup_files(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def trace_function(submission: HandedIn) -> None:
     """A trace function looks at every frame that runs in the process, and rewrites what it returns."""
     _with_wrong_answer(

@@ -7,7 +7,7 @@ from sample_class.handed_in import HandedIn
 from attacks.recipe import attack
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def patched_allclose(submission: HandedIn) -> None:
     """Every comparison of NumPy's says that all is close."""
     submission.fill(
@@ -24,7 +24,7 @@ def patched_allclose(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def patched_asarray(submission: HandedIn) -> None:
     """NumPy's conversions turn a marker into whatever array was converted before it."""
     submission.fill(
@@ -52,7 +52,7 @@ def patched_asarray(submission: HandedIn) -> None:
     )
 
 
-@attack("cosine_score_matrix")
+@attack("patching", "cosine_score_matrix")
 def always_equal_object(submission: HandedIn) -> None:
     """An object that is equal to everything, of every type that is asked for."""
     submission.fill(
@@ -80,7 +80,7 @@ def always_equal_object(submission: HandedIn) -> None:
     )
 
 
-@attack("cosine_score_matrix")
+@attack("patching", "cosine_score_matrix")
 def array_that_claims_equality(submission: HandedIn) -> None:
     """An ndarray subclass whose comparisons, ufuncs and NumPy functions all say that it agrees."""
     submission.fill(
@@ -101,7 +101,7 @@ def array_that_claims_equality(submission: HandedIn) -> None:
     )
 
 
-@attack("cosine_score_matrix")
+@attack("patching", "cosine_score_matrix")
 def array_that_changes_when_read(submission: HandedIn) -> None:
     """An object whose __array__ gives another array each time, the last one read back from the caller."""
     submission.fill(
@@ -125,7 +125,7 @@ def array_that_changes_when_read(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def number_that_equals_everything(submission: HandedIn) -> None:
     """A float subclass that equals every number and whose differences are zero."""
     submission.fill(
@@ -145,7 +145,7 @@ def number_that_equals_everything(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def patched_builtins(submission: HandedIn) -> None:
     """The built-in functions that a grader could lean on always answer what suits the student."""
     submission.fill(
@@ -166,7 +166,7 @@ def patched_builtins(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def replaced_builtins_module(submission: HandedIn) -> None:
     """The notebook's __builtins__ become a dict with an `assert`-proof AssertionError and a kind `float`."""
     submission.fill(
@@ -185,7 +185,7 @@ def replaced_builtins_module(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score", "third_output")
+@attack("patching", "dot_score", "third_output")
 def patched_student_library(submission: HandedIn) -> None:
     """attention_lib's check and compare are replaced by ones that find nothing wrong."""
     submission.fill(
@@ -208,7 +208,7 @@ def patched_student_library(submission: HandedIn) -> None:
     submission.fill("third_output", "third_output = [0.0, 0.0]")
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def replaced_modules(submission: HandedIn) -> None:
     """sys.modules holds impostors for NumPy, the student's library and the grader."""
     submission.fill(
@@ -231,7 +231,7 @@ def replaced_modules(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def sandbox_patched_from_within(submission: HandedIn) -> None:
     """The code that runs in the student's own process is rewritten: its encoder, its interpreter of steps."""
     submission.fill(
@@ -257,7 +257,7 @@ def sandbox_patched_from_within(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("patching", "dot_score")
 def comparison_slot_overwritten(submission: HandedIn) -> None:
     """ctypes writes a comparison that always agrees into the type `float` itself."""
     submission.fill(
@@ -278,7 +278,7 @@ def comparison_slot_overwritten(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score", "cosine_score_matrix", "normalize_scores")
+@attack("patching", "dot_score", "cosine_score_matrix", "normalize_scores")
 def nothing_in_every_shape(submission: HandedIn) -> None:
     """Zeros, NaN and infinities, in the hope that a comparison forgives one of them."""
     submission.fill("dot_score", "def dot_score(x_i, x_j):\n    return float('nan')")
@@ -290,7 +290,7 @@ def nothing_in_every_shape(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score", "cosine_score_matrix", "normalize_scores")
+@attack("patching", "dot_score", "cosine_score_matrix", "normalize_scores")
 def empty_answers(submission: HandedIn) -> None:
     """Empty arrays: a comparison over no elements is true."""
     submission.fill("dot_score", "def dot_score(x_i, x_j):\n    return np.array([])")
@@ -300,7 +300,7 @@ def empty_answers(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score", "cosine_score_matrix", "normalize_scores")
+@attack("patching", "dot_score", "cosine_score_matrix", "normalize_scores")
 def echoed_inputs(submission: HandedIn) -> None:
     """The judge's own inputs, sent back: recorded once and replayed."""
     submission.fill("dot_score", "def dot_score(x_i, x_j):\n    return x_i")
@@ -317,7 +317,7 @@ def echoed_inputs(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score", "cosine_score_matrix")
+@attack("patching", "dot_score", "cosine_score_matrix")
 def opaque_stand_in(submission: HandedIn) -> None:
     """The stand-in for unknown objects is returned, in the hope that it is taken for an answer."""
     submission.fill(
@@ -335,7 +335,7 @@ def opaque_stand_in(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score", "cosine_score_matrix")
+@attack("patching", "dot_score", "cosine_score_matrix")
 def objects_in_arrays(submission: HandedIn) -> None:
     """Object, string and complex arrays, whose elements compare as they please."""
     submission.fill(
@@ -351,4 +351,127 @@ def objects_in_arrays(submission: HandedIn) -> None:
     submission.fill(
         "cosine_score_matrix",
         "def cosine_score_matrix(X, eps=1e-12):\n    return np.full((len(X), len(X)), '1.0')",
+    )
+
+
+@attack("patching", "recurrent_or_attention", "orthogonal_has_zero_influence", "third_output")
+def answers_that_answer_themselves(submission: HandedIn) -> None:
+    """Questions are answered with a letter, a truth and numbers that equal whatever they meet."""
+    submission.fill(
+        "recurrent_or_attention",
+        """
+        class Letter(str):
+            def __eq__(self, other): return True
+            def __hash__(self): return hash("A")
+            def strip(self, *characters): return self
+            def upper(self): return self
+            def __len__(self): return 1
+            def __contains__(self, other): return True
+
+        recurrent_or_attention = Letter("Z")
+        """,
+    )
+    submission.fill(
+        "orthogonal_has_zero_influence",
+        """
+        class Truth(int):
+            def __eq__(self, other): return True
+            def __bool__(self): return False
+            __hash__ = int.__hash__
+
+        orthogonal_has_zero_influence = Truth(7)
+        """,
+    )
+    submission.fill(
+        "third_output",
+        """
+        class Numbers(list):
+            def __eq__(self, other): return True
+            def __iter__(self): return iter([float("nan"), float("inf")])
+
+        third_output = Numbers([float("nan"), float("nan")])
+        """,
+    )
+
+
+@attack("patching", "recurrent_or_attention", "order_of_first_approach", "third_output")
+def all_answers_at_once(submission: HandedIn) -> None:
+    """Every option at once, in lists, sets and dicts, and intervals wide enough to hold any number."""
+    submission.fill("recurrent_or_attention", 'recurrent_or_attention = "ABCD"')
+    submission.fill(
+        "order_of_first_approach", 'order_of_first_approach = ["ABC", "ACB", "BAC", "BCA", "CAB", "CBA"]'
+    )
+    submission.fill("third_output", "third_output = [[-np.inf, -np.inf], [np.inf, np.inf]]")
+
+
+@attack("patching", "cosine_score_matrix")
+def array_interface_elsewhere(submission: HandedIn) -> None:
+    """An object whose __array_interface__ points at memory that is not its own."""
+    submission.fill(
+        "cosine_score_matrix",
+        """
+        class Elsewhere:
+            def __init__(self, X):
+                self.__array_interface__ = {
+                    "shape": (len(X), len(X)), "typestr": "<f8", "version": 3, "data": (id(X) & ~4095, False)
+                }
+
+        def cosine_score_matrix(X, eps=1e-12):
+            return Elsewhere(X)
+        """,
+    )
+
+
+@attack("patching", "dot_score", "cosine_score_matrix")
+def types_that_misname_themselves(submission: HandedIn) -> None:
+    """Metaclasses whose types claim another name, another class, and raise when either is read."""
+    submission.fill(
+        "dot_score",
+        """
+        class Misnaming(type):
+            @property
+            def __name__(cls): raise RuntimeError("no name")
+            def __instancecheck__(cls, instance): return True
+            def __subclasscheck__(cls, other): return True
+            def __eq__(cls, other): return True
+            def __hash__(cls): return hash(float)
+
+        class Value(metaclass=Misnaming):
+            __class__ = float
+
+        def dot_score(x_i, x_j):
+            return Value()
+        """,
+    )
+    submission.fill(
+        "cosine_score_matrix",
+        """
+        class Raising(type):
+            def __getattribute__(cls, name): raise SystemExit(0)
+
+        class Late(metaclass=Raising):
+            pass
+
+        def cosine_score_matrix(X, eps=1e-12):
+            return Late()
+        """,
+    )
+
+
+@attack("patching", "dot_score")
+def random_numbers_predicted(submission: HandedIn) -> None:
+    """NumPy's generators are seeded and replaced, so that the inputs to come could be known."""
+    submission.fill(
+        "dot_score",
+        """
+        import random
+
+        np.random.seed(0)
+        random.seed(0)
+        np.random.default_rng = lambda *arguments: np.random.Generator(np.random.PCG64(0))
+        predicted = np.random.default_rng().normal(size=7), np.random.default_rng().normal(size=7)
+
+        def dot_score(x_i, x_j):
+            return float(sum(predicted[0] * predicted[1]))
+        """,
     )

@@ -40,7 +40,7 @@ def _search(submission: HandedIn, source: str) -> None:
     submission.after("dot_score", source)
 
 
-@attack("dot_score")
+@attack("reading", "dot_score")
 def solutions_by_absolute_path(submission: HandedIn) -> None:
     """The hidden solution library is opened where it lies, and run."""
     _search(
@@ -58,7 +58,7 @@ def solutions_by_absolute_path(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("reading", "dot_score")
 def solutions_by_relative_path(submission: HandedIn) -> None:
     """The solution library is searched for upwards from the working folder and from every imported module."""
     _search(
@@ -88,7 +88,7 @@ def solutions_by_relative_path(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("reading", "dot_score")
 def imported_solutions(submission: HandedIn) -> None:
     """The grader's own modules are imported, and asked for the answers."""
     _search(
@@ -111,7 +111,7 @@ def imported_solutions(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("reading", "dot_score")
 def gradebook_read(submission: HandedIn) -> None:
     """The gradebook is read, and written: points for everyone."""
     _search(
@@ -131,7 +131,7 @@ def gradebook_read(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("reading", "dot_score")
 def other_submissions_read(submission: HandedIn) -> None:
     """The work that others handed in is searched for a dot_score to copy."""
     _search(
@@ -146,7 +146,7 @@ def other_submissions_read(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("reading", "dot_score")
 def environment_read(submission: HandedIn) -> None:
     """Secrets are looked for in the environment of this process and of those around it."""
     _search(
@@ -162,7 +162,7 @@ def environment_read(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("reading", "dot_score")
 def memory_of_others_read(submission: HandedIn) -> None:
     """The memory of the parent and of every process that can be seen is searched for the canary."""
     _search(
@@ -185,7 +185,7 @@ def memory_of_others_read(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("reading", "dot_score")
 def memory_of_others_by_system_call(submission: HandedIn) -> None:
     """ptrace, process_vm_readv, pidfd_getfd and bpf are called past Python, through libc."""
     _search(
@@ -217,7 +217,7 @@ def memory_of_others_by_system_call(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score", "cosine_score_matrix")
+@attack("reading", "dot_score", "cosine_score_matrix")
 def frames_walked(submission: HandedIn) -> None:
     """Every frame above the function is searched for an expected value to return."""
     walk = """
@@ -246,7 +246,7 @@ def frames_walked(submission: HandedIn) -> None:
     )
 
 
-@attack("cosine_score_matrix")
+@attack("reading", "cosine_score_matrix")
 def heap_searched(submission: HandedIn) -> None:
     """The garbage collector lists every object; an array of the right shape must be the expected one."""
     submission.fill(
@@ -269,7 +269,7 @@ def heap_searched(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("reading", "dot_score")
 def open_descriptors_read(submission: HandedIn) -> None:
     """Every open file descriptor is listed and read; so are those of other processes."""
     _search(
@@ -289,7 +289,7 @@ def open_descriptors_read(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score")
+@attack("reading", "dot_score")
 def network_used(submission: HandedIn) -> None:
     """Sockets of every kind, and urllib: to fetch answers, to send loot."""
     _search(
@@ -321,7 +321,7 @@ def network_used(submission: HandedIn) -> None:
     )
 
 
-@attack("dot_score", "cosine_score_matrix", "normalize_scores")
+@attack("reading", "dot_score", "cosine_score_matrix", "normalize_scores")
 def public_examples_looked_up(submission: HandedIn) -> None:
     """The public examples' own answers, from the student's library, and nothing for any other input."""
     for name, parameters in [
@@ -343,3 +343,93 @@ def public_examples_looked_up(submission: HandedIn) -> None:
                 return 0.0
             """,
         )
+
+
+@attack("reading", "dot_score")
+def kernel_and_devices_read(submission: HandedIn) -> None:
+    """The kernel's log and memory, raw disks, terminals, /sys and the control groups."""
+    _search(
+        submission,
+        """
+        import ctypes
+
+        for path in ("/dev/mem", "/dev/kmsg", "/dev/sda", "/dev/vda", "/dev/tty", "/dev/pts", "/dev/shm",
+                     "/proc", "/proc/kcore", "/proc/kallsyms", "/proc/1/mem", "/sys", "/etc/passwd",
+                     "/etc/shadow", "/root", "/home", "/var/log", "/var/spool", "/run", "/boot", "/srv", "/"):
+            look(path)
+        held = ctypes.create_string_buffer(1 << 16)
+        if ctypes.CDLL(None).klogctl(3, held, len(held)) > 0:
+            show("kernel log", held.value)
+        """,
+    )
+
+
+@attack("reading", "dot_score")
+def neighbours_folders_read(submission: HandedIn) -> None:
+    """The folders beside the private one: those of other submissions, the zygote's settings and its log."""
+    _search(
+        submission,
+        """
+        here = Path.cwd()
+        for above in list(here.parents)[:4]:
+            look(above)
+            for name in ("config", "children", "log", "1", "2", "3"):
+                if (above / name) != here and above != Path("/"):
+                    look(above / name)
+        for folder in ("/tmp", "/var/tmp", "/dev/shm"):
+            look(folder)
+        """,
+    )
+
+
+@attack("reading", "cosine_score_matrix")
+def leftover_memory_read(submission: HandedIn) -> None:
+    """Memory that is not cleared before it is handed out is searched for what an earlier owner left in it."""
+    submission.fill(
+        "cosine_score_matrix",
+        """
+        import ctypes
+        import re
+
+        libc = ctypes.CDLL(None)
+        libc.malloc.restype = ctypes.c_void_p
+
+        def cosine_score_matrix(X, eps=1e-12):
+            for size in (1 << 7, 1 << 12, 1 << 16, 1 << 20):
+                for _ in range(5):
+                    block = libc.malloc(size)
+                    found = re.search(rb"CANARY-[0-9a-f]{16}", ctypes.string_at(block, size))
+                    if found:
+                        print("LOOT", found)
+            return np.empty((len(X), len(X)))
+        """,
+    )
+
+
+@attack("reading", "dot_score")
+def paths_walked_by_descriptor(submission: HandedIn) -> None:
+    """Folders are opened by path only, walked from there, and reopened through /proc/self/fd."""
+    _search(
+        submission,
+        """
+        for start in ("/", str(COURSE), str(COURSE / "solutions"), "/proc/self/root", "/proc/1/root"):
+            try:
+                handle = os.open(start, os.O_PATH)
+            except OSError as error:
+                print(start, type(error).__name__)
+                continue
+            for name in ("canary.txt", "gradebook.db", "solutions/canary.txt", "."):
+                for flags in (os.O_RDONLY, os.O_PATH):
+                    with contextlib.suppress(OSError):
+                        opened = os.open(name, flags, dir_fd=handle)
+                        with contextlib.suppress(OSError):
+                            show(name, os.read(opened, 1000))
+                        with contextlib.suppress(OSError):
+                            show(name, Path(f"/proc/self/fd/{opened}").read_bytes())
+                        with contextlib.suppress(OSError):
+                            show(name, os.listdir(opened))
+                        with contextlib.suppress(OSError):
+                            os.fchdir(opened)
+                            show(name, os.listdir("."))
+        """,
+    )
