@@ -22,6 +22,7 @@ from autograder.course import Course
 from autograder.exercise import Exercise, FreeText, Outcome
 from autograder.files import write_whole
 from autograder.library import Library, UserError
+from autograder.sandbox.isolation import BASE, NAMESPACES, PROCESSES
 from autograder.wording import printable
 
 TEMPLATE = "report.html.j2"
@@ -121,6 +122,7 @@ class LessonReport:
     ungraded: tuple[Trouble, ...]
     grader_errors: tuple[Trouble, ...]
     stopped: tuple[Trouble, ...]
+    unheld: tuple[Trouble, ...]
     weaker_sandbox: tuple[Trouble, ...]
 
 
@@ -188,6 +190,7 @@ def lesson_report(
         ),
         grader_errors=tuple(_with_outcome(graded, Outcome.GRADER_ERROR)),
         stopped=tuple(_stopped(graded)),
+        unheld=tuple(_unheld(graded)),
         weaker_sandbox=tuple(_weaker_sandbox(graded)),
     )
 
@@ -265,14 +268,25 @@ def _stopped(graded: Sequence[Verdict]) -> list[Trouble]:
     return sorted(cells + _with_outcome(graded, Outcome.TIMED_OUT), key=lambda trouble: trouble.student)
 
 
-def _weaker_sandbox(graded: Sequence[Verdict]) -> list[Trouble]:
-    """Submissions by what was missing from the sandbox, measured against the strongest one known."""
-    from autograder.sandbox.client import doctor
+def _unheld(graded: Sequence[Verdict]) -> list[Trouble]:
+    """Submissions that were graded below the base tier, as `--unsafe` alone allows, each with the layers
+    that were missing: their code could do whatever the instructor can."""
+    lacking = [(verdict, _missing_from(verdict, BASE)) for verdict in graded]
+    return [
+        Trouble(verdict["student"], ", ".join(layers), "--unsafe") for verdict, layers in lacking if layers
+    ]
 
-    everything = [layer.name for layer in doctor()]
+
+def _missing_from(verdict: Verdict, layers: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in layers if name not in verdict["sandbox"])
+
+
+def _weaker_sandbox(graded: Sequence[Verdict]) -> list[Trouble]:
+    """Submissions that were held, by what was missing above the base tier."""
     missing: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for verdict in graded:
-        if lacking := tuple(name for name in everything if name not in verdict["sandbox"]):
+        lacking = _missing_from(verdict, (NAMESPACES, PROCESSES))
+        if lacking and not _missing_from(verdict, BASE):
             missing[lacking].append(verdict["student"])
     return [
         Trouble(", ".join(students), ", ".join(lacking), f"{len(students)} of {len(graded)} submissions")

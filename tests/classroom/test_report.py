@@ -13,15 +13,9 @@ from autograder.classroom import records, report
 from autograder.classroom.grade import grade
 from autograder.exercise import Outcome
 from autograder.library import UserError
-from autograder.sandbox import client
-from autograder.sandbox.isolation import Layer
+from autograder.sandbox.isolation import BASE, NAMESPACES, PROCESSES
 
-LAYERS = ("limits", "landlock", "seccomp", "namespaces")
-
-
-@pytest.fixture(autouse=True)
-def full_sandbox(monkeypatch):
-    monkeypatch.setattr(client, "doctor", lambda: [Layer(name, True, "") for name in LAYERS])
+LAYERS = (*BASE, NAMESPACES, PROCESSES)
 
 
 @pytest.fixture
@@ -85,9 +79,30 @@ def test_free_texts_that_a_person_has_graded_wait_no_longer(hidden):
 
 
 def test_submissions_graded_with_less_than_the_full_sandbox_are_named_with_what_was_missing(hidden):
-    weak = verdict("ben", sandbox=["limits", "landlock", "seccomp"])
-    (row,) = report.lesson_report(hidden, [verdict(), weak]).weaker_sandbox
-    assert (row.student, row.what, row.why) == ("ben", "namespaces", "1 of 2 submissions")
+    weak = verdict("ben", sandbox=[*BASE])
+    made = report.lesson_report(hidden, [verdict(), weak])
+    (row,) = made.weaker_sandbox
+    assert (row.student, row.what, row.why) == ("ben", f"{NAMESPACES}, {PROCESSES}", "1 of 2 submissions")
+    assert made.unheld == ()
+
+
+def test_each_submission_that_was_graded_below_the_base_tier_is_named_as_unsafe(hidden):
+    without = {"ben": "landlock", "cem": "seccomp"}
+    unsafe = [verdict(s, sandbox=[name for name in LAYERS if name != gone]) for s, gone in without.items()]
+    made = report.lesson_report(hidden, [verdict(), *unsafe])
+    assert [(row.student, row.what) for row in made.unheld] == list(without.items())
+    assert made.weaker_sandbox == ()
+    page = report.render([made], datetime(2025, 3, 1))
+    assert "2 submissions graded without a full base sandbox (--unsafe)" in page
+    for student, gone in without.items():
+        assert f'<code>{student}</code></td><td class="name"><code>{gone}</code>' in page
+    assert "Every submission was graded with the full sandbox" not in page
+
+
+def test_nothing_is_called_unsafe_that_was_held(hidden):
+    page = report.render([report.lesson_report(hidden, [verdict()])], datetime(2025, 3, 1))
+    assert "--unsafe" not in page
+    assert "Every submission was graded with the full sandbox." in page
 
 
 def test_the_page_names_all_that_needs_a_person(page):
