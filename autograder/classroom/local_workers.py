@@ -24,6 +24,9 @@ from autograder.grading import shared_zygote
 from autograder.library import UserError
 from autograder.sandbox.client import SharedZygote
 
+#: How often the processes are started before a run: one that is killed says nothing about the next.
+STARTS = 3
+
 
 class LocalWorkers:
     """A pool of processes, by default one per CPU; started when first needed, and again when one dies.
@@ -36,20 +39,27 @@ class LocalWorkers:
         self._pool: ProcessPoolExecutor | None = None
         self._zygote: SharedZygote | None = None
         self._warm: list[Future[Any]] = []
+        self._prepared: Job | None = None
 
     @property
     def count(self) -> int:
         return self._count
 
     def prepare(self, job: Job) -> None:
+        self._prepared = job
         self._warm = [self._call(job, _open_ahead) for _ in range(self._count)]
 
     def await_ready(self) -> None:
-        try:
-            for warm in self._warm:
-                warm.result()
-        except Lost as error:
-            raise UserError("the grading processes die when they start: is there enough memory?") from error
+        for attempt in range(STARTS):
+            try:
+                if attempt and self._prepared:
+                    self.prepare(self._prepared)
+                for warm in self._warm:
+                    warm.result()
+                return
+            except Lost as error:
+                lost = error
+        raise UserError("the grading processes die when they start: is there enough memory?") from lost
 
     def submit(self, job: Job, tasks: Sequence[Task]) -> Future[list[Result]]:
         return self._call(job, worker.grade_batch, tasks)

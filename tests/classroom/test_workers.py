@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 
 import pytest
 from tiny_course import LESSON, RIGHT
@@ -16,6 +17,7 @@ from autograder.classroom.local_workers import LocalWorkers
 from autograder.classroom.results import GRADER_ERROR, Result, without_grade
 from autograder.classroom.submissions import Submission
 from autograder.classroom.workers import DIED, Lost, grade_all
+from autograder.library import UserError
 from autograder.sandbox.client import Limits
 
 
@@ -164,3 +166,27 @@ def test_a_worker_that_leaves_closes_its_grader(job, tmp_path):
     local._call(job, _open_one, str(tmp_path / "note")).result()
     local.close()
     assert (tmp_path / "note").read_text() == "closed"
+
+
+def _dies_once(job: worker.Job) -> None:
+    mark = job.course.root / "died"
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _dies(job: worker.Job) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(("opening", "refused"), [(_dies_once, False), (_dies, True)])
+def test_processes_that_die_when_they_start_are_started_again_a_few_times(job, monkeypatch, opening, refused):
+    monkeypatch.setattr("autograder.classroom.local_workers._open_ahead", opening)
+    local = LocalWorkers(2)
+    try:
+        local.prepare(job)
+        with pytest.raises(UserError, match="die when they start") if refused else nullcontext():
+            local.await_ready()
+        assert local._call(job, _own_pid).result() != os.getpid()
+    finally:
+        local.close(at_once=True)
