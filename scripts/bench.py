@@ -1,12 +1,16 @@
 """`make bench`: how long grading a submission of lesson 1 takes, beside stock nbgrader and bare execution.
 
-The three are run in turn on the same honest submissions, which are in mixed states: right in many
-styles, wrong, half done, blank. Prints one JSON object. Seconds are wall time per submission of the class.
+They are run in turn on the same honest submissions, which are in mixed states: right in many styles,
+wrong, half done, blank. Prints one JSON object. Seconds are wall time per submission of the class.
 
-stock  nbgrader autograde with its own preprocessors: a kernel for each notebook, one after another. It runs
-       the experiments too, which ours leaves out; same_cells is stock on notebooks without them
-ours   autograder.classroom.grade: sandbox on, gradebook and notebooks written, all workers
-bare   the same cells in forked processes that hold NumPy and an IPython shell, as many at a time
+stock   nbgrader autograde with its own preprocessors: a kernel for each notebook, one after another. It runs
+        the experiments too, which ours leaves out; same_cells is stock on notebooks without them
+ours    autograder.classroom.grade: sandbox on, gradebook and notebooks written, all workers (bench_ours.py)
+bare    the same cells in forked processes that hold NumPy and an IPython shell, as many at a time
+
+Ours and bare are measured in turn, several times; the medians are compared. Then ours again: on a class ten
+times as large, and on 1 and 2 processes here and on a local dask cluster; and what a person waits for on the
+command line.
 """
 
 from __future__ import annotations
@@ -17,8 +21,8 @@ import json
 import logging
 import os
 import platform
-import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,29 +35,38 @@ from typing import Any
 import nbformat
 from sample_class import LESSON, RECIPES, handed_in, read_answers
 
-from autograder.classroom.grade import grade
-from autograder.classroom.progress import Progress
 from autograder.course import Course
 from autograder.judging.restore import grade_id, read, restore
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+SCRIPTS = REPOSITORY / "scripts"
+BIN = Path(sys.executable).parent
 #: Submissions that a benchmark of grading honest work leaves out: they measure limits, not speed.
 UNUSUAL = {"truncated", "endless_loop", "prints_a_flood", "leaves_python", "patches_everything"}
+
+Measured = dict[str, Any]
 
 
 def main() -> None:
     options = _options()
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        course = Course(Path(folder) / "ours", REPOSITORY)
+    # below the repository, where the `autograder` command finds its lessons
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=REPOSITORY / "build") as made:
+        folder = Path(made)
+        course = Course(folder / "class", REPOSITORY)
         students = hand_in(course, options.students)
         sample = students[:: max(1, len(students) // options.stock)][: options.stock]
-        measured = {
-            "stock": stock(course, Path(folder) / "stock", sample),
-            "stock_same_cells": stock(course, Path(folder) / "same_cells", sample, experiments=False),
-            "ours": ours(course, options.workers),
-            "bare": bare(course, students, options.workers),
+        told = {
+            "stock": stock(course, folder / "stock", sample),
+            "stock_same_cells": stock(course, folder / "same_cells", sample, experiments=False),
+            **in_turn(course, students, options),
         }
-    print(json.dumps(_summary(measured, options), indent=1))
+        told |= ratios(told)
+        if options.large:
+            told["ours_large"] = large(folder, options)
+        if options.executors:
+            told["executors"] = executors(course, folder)
+        told["commands"] = commands(course)
+    print(json.dumps({"lesson": LESSON, "class": options.students, **told, "machine": machine()}, indent=1))
 
 
 def _options() -> argparse.Namespace:
@@ -64,6 +77,9 @@ def _options() -> argparse.Namespace:
         "--stock", type=int, default=6, help="of these, how many stock nbgrader grades (default 6)"
     )
     parser.add_argument("--workers", type=int, default=cores, help=f"processes at a time (default {cores})")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of ours and bare each (default 3)")
+    parser.add_argument("--large", type=int, default=1000, help="a larger class; 0 leaves it out")
+    parser.add_argument("--no-executors", dest="executors", action="store_false", help="leave dask out")
     return parser.parse_args()
 
 
@@ -105,7 +121,7 @@ def stock(course: Course, folder: Path, students: list[str], experiments: bool =
     started = time.perf_counter()
     converter.start()
     seconds = time.perf_counter() - started
-    return {"submissions": len(students), "seconds": seconds / len(students)}
+    return {"submissions": len(students), "seconds": round(seconds / len(students), 4)}
 
 
 def _drop_experiments(path: Path) -> None:
@@ -118,14 +134,70 @@ def _is_experiment(cell: nbformat.NotebookNode) -> bool:
     return "experiment" in cell.metadata.get("tags", ())
 
 
-def ours(course: Course, workers: int) -> dict[str, Any]:
-    """The whole of `autograder grade`, from the start of its workers to the last verdict."""
+def in_turn(course: Course, students: list[str], options: argparse.Namespace) -> dict[str, Measured]:
+    """Ours and bare, one after the other, several times: the run of median time of each."""
+    runs = [
+        (ours(course.root, options.workers), bare(course, students, options.workers))
+        for _ in range(options.repeat)
+    ]
+    return {
+        name: _median(found) for name, found in zip(("ours", "bare"), zip(*runs, strict=True), strict=True)
+    }
+
+
+def _median(runs: list[Measured]) -> Measured:
+    ordered = sorted(runs, key=lambda run: float(run["seconds"]))
+    spread = [round(run["seconds"], 4) for run in ordered]
+    return {**ordered[len(ordered) // 2], "seconds": statistics.median(spread), "all_seconds": spread}
+
+
+def ours(folder: Path, workers: int, executor: str = "local") -> Measured:
+    """The whole of `autograder grade` on a fresh class, from the start of its workers to the last verdict."""
+    for made in ("autograded", "verdicts", "gradebook.db"):
+        _remove(folder / made)
+    command = [sys.executable, str(SCRIPTS / "bench_ours.py"), str(folder)]
+    command += ["--workers", str(workers), "--executor", executor]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    found: Measured = json.loads(done.stdout.splitlines()[-1])
+    return {**found, "seconds": round(found["seconds"], 4)}
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def large(folder: Path, options: argparse.Namespace) -> Measured:
+    course = Course(folder / "large", REPOSITORY)
+    hand_in(course, options.large)
+    return ours(course.root, options.workers)
+
+
+def executors(course: Course, folder: Path) -> list[Measured]:
+    """The class on 1 and 2 processes, here and on a local cluster."""
+    return [ours(course.root, workers, executor) for executor in ("local", "dask") for workers in (1, 2)]
+
+
+def commands(course: Course) -> dict[str, float]:
+    """Seconds that a person waits: for the whole class again from nothing, for one notebook, for the help."""
+    autograder = [str(BIN / "autograder"), "--course", str(course.root)]
+    notebook = str(_submission(course, "student0000"))
+    for made in ("autograded", "verdicts", "gradebook.db"):
+        _remove(course.root / made)
+    return {
+        "grade the class": _wall([*autograder, "grade"]),
+        "grade nothing new": _wall([*autograder, "grade"]),
+        "judge one notebook": _wall([*autograder, "judge", notebook]),
+        "--help": _wall([*autograder, "--help"]),
+    }
+
+
+def _wall(command: list[str]) -> float:
     started = time.perf_counter()
-    (run,) = grade(course, [LESSON], workers=workers, make_progress=_Quiet)
-    seconds = time.perf_counter() - started
-    if run.troubled:
-        raise SystemExit(f"honest submissions were in trouble: {run.troubled}")
-    return {"submissions": run.graded, "workers": workers, "seconds": seconds / run.graded}
+    subprocess.run(command, capture_output=True, check=True)
+    return round(time.perf_counter() - started, 2)
 
 
 def bare(course: Course, students: list[str], workers: int) -> dict[str, Any]:
@@ -142,7 +214,7 @@ def bare(course: Course, students: list[str], workers: int) -> dict[str, Any]:
     return {
         "submissions": len(students),
         "workers": workers,
-        "seconds": float(done.stdout.splitlines()[-1]) / len(students),
+        "seconds": round(float(done.stdout.splitlines()[-1]) / len(students), 4),
     }
 
 
@@ -162,29 +234,21 @@ def _submission(course: Course, student: str) -> Path:
     return course.submitted / student / LESSON / f"{LESSON}.ipynb"
 
 
-class _Quiet(Progress):
-    def _show(self, now: float) -> None:
-        """The benchmark prints JSON and nothing else."""
-
-
-def _summary(measured: dict[str, dict[str, Any]], options: argparse.Namespace) -> dict[str, Any]:
-    seconds = {name: found["seconds"] for name, found in measured.items()}
-    rounded = {name: {**found, "seconds": round(found["seconds"], 4)} for name, found in measured.items()}
-    kib = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+def ratios(told: dict[str, Measured]) -> dict[str, float]:
+    seconds = {name: found["seconds"] for name, found in told.items()}
     return {
-        "lesson": LESSON,
-        "class": options.students,
-        **rounded,
         "stock_over_ours": round(seconds["stock"] / seconds["ours"], 1),
         "stock_same_cells_over_ours": round(seconds["stock_same_cells"] / seconds["ours"], 1),
         "ours_over_bare": round(seconds["ours"] / seconds["bare"], 2),
-        "largest_process_mib": round(kib / 1024),
-        "machine": {
-            "cores": len(os.sched_getaffinity(0)),
-            "kernel": platform.release(),
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("numpy", "ipython", "nbgrader")},
-        },
+    }
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("numpy", "ipython", "nbgrader")},
     }
 
 
