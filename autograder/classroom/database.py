@@ -26,6 +26,8 @@ PATIENCE_SECONDS = 30.0
 ATTEMPT_SECONDS = 1.0
 PAUSE_SECONDS = 0.02
 
+#: Whose errors this program can read, by database.
+DRIVERS = {"sqlite": ("pysqlite",), "postgresql": ("psycopg", "psycopg2")}
 #: What begins work that writes. SQLite: the write lock comes first, since two who read and then both want
 #: to write would wait for each other.
 BEGIN = {
@@ -98,11 +100,9 @@ def parsed(url: str) -> URL:
         found = make_url(url)
     except ArgumentError as error:
         raise UserError(f"c.CourseDirectory.db_url is no URL: expected {_EXPECTED}") from error
-    if found.get_backend_name() not in BEGIN:
-        raise UserError(
-            f"c.CourseDirectory.db_url begins with {found.drivername}: expected {_EXPECTED}; "
-            "graders that work at the same time need what these two offer"
-        )
+    drivers = DRIVERS.get(found.get_backend_name())
+    if drivers is None or found.get_driver_name() not in drivers:
+        raise UserError(f"c.CourseDirectory.db_url begins with {found.drivername}: expected {_EXPECTED}")
     if found.get_backend_name() == "sqlite" and found.database in (None, "", ":memory:"):
         raise UserError("c.CourseDirectory.db_url names no file, so every grade would be lost at once")
     return found
@@ -133,17 +133,12 @@ def _patience(url: URL) -> float:
 
 
 def _engine(url: URL, attempt_seconds: float) -> Engine:
-    options: dict[str, Any] = {}
-    if url.get_backend_name() == "sqlite":
-        options["connect_args"] = {"timeout": attempt_seconds}
+    sqlite_options, server_options = {"timeout": attempt_seconds}, {"client_encoding": "utf8"}
+    options = sqlite_options if url.get_backend_name() == "sqlite" else server_options
     try:
-        return create_engine(url, **options)
+        return create_engine(url, connect_args=options)
     except ModuleNotFoundError as error:
         raise UserError(
             f"a gradebook at {url.drivername}:// needs the package {error.name}, which is not installed: "
             "for postgresql+psycopg:// it comes with `pip install 'psycopg[binary]'`"
-        ) from error
-    except ArgumentError as error:  # SQLAlchemy knows no such driver
-        raise UserError(
-            f"c.CourseDirectory.db_url begins with {url.drivername}: expected {_EXPECTED}"
         ) from error

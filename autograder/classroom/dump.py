@@ -12,19 +12,22 @@ from nbgrader.api import (
     Grade,
     GradeCell,
     Notebook,
+    SolutionCell,
     SourceCell,
     Student,
     SubmittedAssignment,
     SubmittedNotebook,
     TaskCell,
 )
-from sqlalchemy import Select, Table, func, select
+from sqlalchemy import Select, Table, func, or_, select
 from sqlalchemy.engine import Connection
 
-from autograder.classroom.database import Database
+from autograder.classroom.database import Database, is_missing
+from autograder.classroom.schema import recorded_version
 
 ASSIGNMENT, NOTEBOOK, SOURCE = Assignment.__table__, Notebook.__table__, SourceCell.__table__
-CELL, GRADED, TASK = BaseCell.__table__, GradeCell.__table__, TaskCell.__table__
+CELL = BaseCell.__table__
+GRADED, SOLUTION, TASK = GradeCell.__table__, SolutionCell.__table__, TaskCell.__table__
 STUDENT, SUBMISSION, HANDED_IN = Student.__table__, SubmittedAssignment.__table__, SubmittedNotebook.__table__
 GRADE, COMMENT = Grade.__table__, Comment.__table__
 
@@ -66,8 +69,12 @@ QUERIES: dict[str, Select[Any]] = {
         CELL.c.name,
         func.coalesce(GRADED.c.max_score, TASK.c.max_score),
         func.coalesce(GRADED.c.cell_type, TASK.c.cell_type),
+        or_(*(table.c.id.is_not(None) for table in (GRADED, SOLUTION, TASK))),
     ).select_from(
-        _of_lesson(CELL).outerjoin(GRADED, CELL.c.id == GRADED.c.id).outerjoin(TASK, CELL.c.id == TASK.c.id)
+        _of_lesson(CELL)
+        .outerjoin(GRADED, CELL.c.id == GRADED.c.id)
+        .outerjoin(SOLUTION, CELL.c.id == SOLUTION.c.id)
+        .outerjoin(TASK, CELL.c.id == TASK.c.id)
     ),
     "source": select(
         *IN_LESSON,
@@ -102,13 +109,16 @@ QUERIES: dict[str, Select[Any]] = {
 
 def canonical_dump(db_url: str) -> str:
     """Everything a gradebook says, one JSON list a line, in order, without row ids: two gradebooks
-    with the same dump hold the same grades, however and in whatever order they came about.
+    with the same dump hold the same grades, however and in whatever order they came about. One that was
+    not begun says nothing.
 
     Left out is the table of courses: nbgrader's own commands add a "default_course" that nothing is in.
     """
+    if is_missing(db_url):
+        return ""
     database = Database(db_url)
     try:
-        rows = database.read(_rows)
+        rows = database.read(_rows) if database.read(recorded_version) else []
     finally:
         database.close()
     return "".join(sorted(json.dumps(row, default=str) + "\n" for row in rows))

@@ -42,7 +42,11 @@ class Book:
         self._late.init_plugin()
         self._layouts: dict[str, Layout] = {}
         self._database = Database(directory.db_url)
-        schema.prepare(self._database)
+        try:
+            schema.prepare(self._database)
+        except BaseException:
+            self._database.close()
+            raise
 
     def __enter__(self) -> Book:
         return self

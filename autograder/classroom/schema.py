@@ -29,8 +29,14 @@ nbgrader.api.get_alembic_version = _version
 def prepare(database: Database) -> None:
     """Make nbgrader's tables, all or none, where they are missing.
 
-    Raises UserError when they are there, but another version's.
+    Raises UserError when they are there, but another version's, and when the database can't hold every name.
     """
+    encoding = database.read(_encoding)
+    if encoding != "UTF8":
+        raise UserError(
+            f"the gradebook {database.place} has encoding {encoding}, expected UTF8, which holds every "
+            "student's name: make the database with ENCODING 'UTF8' TEMPLATE template0"
+        )
     if database.read(recorded_version) != VERSION:
         database.write_alone(lambda connection: _prepare(connection, database.place))
 
@@ -40,6 +46,14 @@ def recorded_version(connection: Connection) -> str | None:
     if not inspect(connection).has_table(VERSIONS.name):
         return None
     found: str | None = connection.scalar(select(VERSIONS.c.version_num))
+    return found
+
+
+def _encoding(connection: Connection) -> str:
+    """SQLite's is always one of Unicode's."""
+    if connection.dialect.name == "sqlite":
+        return "UTF8"
+    found: str = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     return found
 
 

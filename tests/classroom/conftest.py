@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from textwrap import dedent
 
 import nbformat
 import pytest
+from gradebooks import use_database
+from postgresql_server import Server, find_programs, running
 from tiny_course import (
     CURSED,
     EXERCISES,
@@ -28,6 +31,11 @@ from autograder.classroom import worker
 from autograder.course import Course
 from autograder.grading import Grader
 from autograder.judging.restore import grade_id
+
+NO_POSTGRESQL = (
+    "NOTHING ABOUT POSTGRESQL IS TESTED HERE: its programs initdb and postgres are missing "
+    "(Debian: apt-get install postgresql)"
+)
 
 
 @pytest.fixture
@@ -98,3 +106,22 @@ def small_class(course: Course, hand_in: Callable[..., Path]) -> Course:
     (folder / f"{LESSON}.ipynb").rename(course.root / "elsewhere.ipynb")
     (folder / f"{LESSON}.ipynb").symlink_to(course.root / "elsewhere.ipynb")
     return course
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL server. Where there is none to start, the test is skipped, or fails if REQUIRE_POSTGRESQL
+    is set."""
+    programs = find_programs()
+    if programs is None:
+        (pytest.fail if os.environ.get("REQUIRE_POSTGRESQL") else pytest.skip)(NO_POSTGRESQL)
+    with running(programs) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, course: Course) -> str:
+    """The course's db_url, for each database that can hold a gradebook."""
+    if request.param == "sqlite":
+        return f"sqlite:///{course.gradebook}"
+    return use_database(course, request.getfixturevalue("postgresql").new_database())
