@@ -5,6 +5,7 @@ The verdict file is written last and taken away first, so a submission that has 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -20,11 +21,17 @@ from autograder.course import Course
 from autograder.files import WRITING, write_whole, writing
 
 READ_ONLY = 0o444
+#: A file's name has 255 bytes at the most, `.json` among them.
+MOST_BYTES_OF_A_STEM = 250
 #: A file that is being written for longer belongs to nobody any more.
 STALE_SECONDS = 60.0
 
 
 def verdict_path(course: Course, lesson: str, student: str) -> Path:
+    """Where a student's verdict is; of a name that leaves no room for the ending, a part and a digest."""
+    name = os.fsencode(student)
+    if len(name) > MOST_BYTES_OF_A_STEM:
+        student = f"{os.fsdecode(name[:100])}-{hashlib.sha256(name).hexdigest()}"
     return course.verdicts / lesson / f"{student}.json"
 
 

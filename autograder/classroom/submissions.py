@@ -17,6 +17,11 @@ from autograder.wording import one_line, printable
 
 #: What nbgrader leaves behind when it copies a submission (`CourseDirectory.ignore`).
 IGNORED = (".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback")
+#: nbgrader's pages put a student's name into HTML and scripts as it is, and its feedback looks for names
+#: of one line.
+UNFIT_FOR_PAGES = frozenset('<"\\\n')
+#: What nbgrader's gradebook has room for (`Student.id`); SQLite takes more, PostgreSQL does not.
+MOST_CHARACTERS_OF_A_NAME = 128
 #: A larger file beside a notebook is left where it is.
 MAX_FILE_BYTES = 100_000_000
 
@@ -40,6 +45,16 @@ class Submission:
             self.student.encode("utf-8")
         except UnicodeEncodeError:
             return "the folder's name is not valid UTF-8, so no gradebook can hold it: rename the folder"
+        if letters := sorted(set(self.student) & UNFIT_FOR_PAGES):
+            return (
+                f"the folder's name has {' and '.join(map(ascii, letters))}, which nbgrader's pages take "
+                "for markup or a program: rename the folder"
+            )
+        if len(self.student) > MOST_CHARACTERS_OF_A_NAME:
+            return (
+                f"the folder's name has {len(self.student)} characters, a student's in the gradebook "
+                f"{MOST_CHARACTERS_OF_A_NAME} at the most: rename the folder"
+            )
         return None
 
     @property
@@ -123,6 +138,7 @@ def overlooked(course: Course, student: str | None = None) -> list[str]:
     for name in _students(course):
         if student in (None, name):
             lines += _overlooked_of(course, name, known)
+    lines += [] if student is not None else _dotted(course, known)
     return [one_line(line) for line in lines]
 
 
@@ -142,6 +158,13 @@ def _overlooked_of(course: Course, student: str, known: Sequence[str]) -> Iterat
 
 def _loose_file(course: Course, name: str) -> str:
     return f"submitted/{name}: a file, expected one folder for each student"
+
+
+def _dotted(course: Course, known: Sequence[str]) -> Iterator[str]:
+    for name in sorted(os.listdir(course.submitted)):
+        place = course.submitted / name
+        if name.startswith(".") and any(_is_there(place / lesson, if_closed=False) for lesson in known):
+            yield f"submitted/{name}: names that begin with a dot are passed over, rename the folder"
 
 
 def _loose(folder: Path) -> list[str]:

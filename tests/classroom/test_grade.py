@@ -227,7 +227,7 @@ def test_a_timestamp_that_is_none_costs_nothing(course, hand_in, timestamp):
 
 
 def test_students_can_be_called_anything(course, hand_in):
-    names = ["ada's", "<b>ben", "cem\x1b[31m", "d e e", "élise", "x" * 128]
+    names = ["ada's", "ben & b>", "cem\x1b[31m", "d e e", "élise", "x" * 128]
     for name in names:
         hand_in(name, double=RIGHT)
     folder = os.fsencode(hand_in("bad"))
