@@ -28,6 +28,7 @@ REMEDIES = {
     errno.EEXIST: "something else is in the way: move it away",
     errno.EISDIR: "a folder is in the way: move it away",
     errno.ENOTEMPTY: "something else is in the way: move it away",
+    errno.EXDEV: "it is on another disk than the class's folder: put both on one",
     errno.EIO: "the disk fails: look after it",
     errno.ESTALE: "the disk is on another machine that went away: mount it again",
 }

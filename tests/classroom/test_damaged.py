@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import stat
 
@@ -20,7 +21,7 @@ from nbgrader.coursedir import CourseDirectory
 from tiny_course import LESSON, RIGHT, FakeGrader, InThisProcess
 
 import autograder.grading
-from autograder.classroom import records, report, submissions
+from autograder.classroom import nbgrader_plugin, records, report, submissions
 from autograder.classroom.grade import grade
 from autograder.classroom.gradebook import canonical_dump
 from autograder.classroom.settings import nbgrader_config
@@ -37,6 +38,16 @@ ODD = {name: damage for name, damage in DAMAGES.items() if not damage.said}
 
 #: nbgrader's own way to add a submission makes SQLAlchemy warn.
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
+
+
+@pytest.fixture(autouse=True)
+def no_waiting():
+    """What waits for a pipe waits for ever: it fails instead."""
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits"))
+    signal.alarm(300)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 def run(course, **options):
@@ -315,6 +326,7 @@ def test_nbgrader_does_not_follow_that_link_either(course, hand_in, monkeypatch)
     (course.submitted / "eve").mkdir()
     (course.submitted / "eve" / LESSON).symlink_to(theirs)
     monkeypatch.chdir(course.root)
+    monkeypatch.setattr(nbgrader_plugin, "read", lambda path: pytest.fail(f"{path} was read"))
     answer = NbGraderAPI(config=nbgrader_config(course)).autograde(LESSON, "eve")
     assert "is a link" in answer["log"]
     assert set(scores(course)["eve"].values()) == {(None, True)}
