@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV := 0.13.8
 
-.PHONY: setup demo lab test lint bench lock clean
+.PHONY: setup demo lab test lint bench fuzz soak lock clean
 
 setup: $(READY)
 
@@ -38,6 +38,16 @@ test: lint
 bench: setup
 	$(BIN)/autograder build
 	$(BIN)/python scripts/bench.py
+
+# four targets, for ten minutes each
+SECONDS ?= 600
+fuzz: setup
+	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS)
+
+# half an hour to an hour: grading runs are killed 200 times, see scripts/soak.py
+soak: setup
+	$(BIN)/autograder build
+	$(BIN)/python scripts/soak.py --rounds 200
 
 lock:
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --upgrade \

@@ -8,6 +8,7 @@ import json
 import re
 import unicodedata
 import warnings
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -15,7 +16,10 @@ import nbformat
 import numpy as np
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from attention_lib.compare import Opaque
+from attention_lib.compare import Opaque, compare, same_data, tolerance_for
+from autograder.exercise import Kind, Question
+from autograder.judging.feedback import show
+from autograder.judging.questions import judge_question
 from autograder.sandbox import outputs, wire
 from autograder.sandbox.conversation import CellRun, ChildDied, ChildTimedOut
 from autograder.sandbox.script import Raised, Returned, Undefined
@@ -169,6 +173,60 @@ def _is_unseen(char: str) -> bool:
     return kind in ("Cs", "Zl", "Zp") or (kind in ("Cc", "Cf") and char not in "\t\n\r" + _NUMBER_SIGNS)
 
 
+#: What references give back: each an answer of another form.
+EXPECTED = (
+    np.arange(6.0).reshape(2, 3),
+    np.array([[0.5, np.nan]], dtype=np.float32),
+    np.array([True, False]),
+    1.5,
+    True,
+    (np.zeros(2), 3.0),
+    [np.zeros(2), np.ones((1, 2))],
+)
+QUESTIONS = (
+    Question("q", Kind.CHOICE, 1, "Which?", "A", hints=(("B", "Why B?"),)),
+    Question("q", Kind.BOOL, 1, "Is it?", True),
+    Question("q", Kind.NUMBER, 1, "How many?", 3, hints=((4, "Why 4?"),)),
+    Question("q", Kind.NUMBERS, 1, "Which ones?", [1, 2.5]),
+    Question("q", Kind.ORDER, 1, "In which order?", "BAC"),
+    Question("q", Kind.MATCH, 1, "Which to which?", {"query": "A"}),
+)
+
+
+def check_judging(data: bytes) -> None:
+    """Whatever the decoder lets through as an answer: it is compared, judged and shown, in few words that
+    are fit to show."""
+    try:
+        answer, again = wire.decode(data), wire.decode(data)
+    except wire.WireError:
+        return
+    if _holds_record(answer):
+        return  # an answer is part of one, and holds none
+    assert same_data(answer, again)
+    for expected in EXPECTED:
+        off = compare(expected, answer, tolerance_for([expected]))
+        if off is not None:
+            _check_words(off.message, off.detail)
+    for question in QUESTIONS:
+        _check_words(judge_question(question, answer).message)
+    _check_words(show(answer))
+
+
+def _holds_record(value: Any) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, wire.RECORDS) or (
+        isinstance(value, list | tuple) and any(map(_holds_record, value))
+    )
+
+
+def _check_words(*texts: str) -> None:
+    for text in texts:
+        assert type(text) is str
+        assert len(text) < 2000, text
+        check_fit_to_show(text)
+
+
 def check_conversation(data: bytes) -> None:
     """A child that sends `data`: each request gives what it should, or ChildDied, or ChildTimedOut; and a
     child that died is gone and stays so."""
@@ -190,6 +248,11 @@ def check_answer(request: str, answer: Any) -> None:
         case "ask", list():
             check_plain(answer)
             check_fit_to_show([_words(event) for event in answer])
+        case "ask all", list():
+            for events in answer:
+                check_answer("ask", events)
+        case "ask all", None:
+            pass  # they have to be asked one by one
         case "look", _:
             check_plain(answer)
         case _:
@@ -203,6 +266,15 @@ def _words(event: Any) -> list[str]:
             return []
         case Raised(name, message):
             return [name, message]
-        case Undefined(_, found):
-            return [found or ""]
+        case Undefined(function, found):
+            return [function, found or ""]
     raise AssertionError(f"no event: {event!r}")
+
+
+#: What the fuzzer can be pointed at.
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "decoding": check_decoding,
+    "cleaning": check_cleaning,
+    "conversation": check_conversation,
+    "judging": check_judging,
+}

@@ -3,14 +3,13 @@ answer of plain data, or ChildDied, or ChildTimedOut; and a child that broke the
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +20,21 @@ from hypothesis import strategies as st
 
 from autograder.sandbox import conversation, wire
 from autograder.sandbox.clock import Clock
-from autograder.sandbox.conversation import CellRun, Child, ChildDied, ChildTimedOut, Limits
+from autograder.sandbox.conversation import CellRun, Child, ChildDied, ChildTimedOut
 from autograder.sandbox.script import Call, Let, Look, Raised, Returned
 
-from .fake_child import Home, script_of
+from .fake_child import child_at, converse, script_of
 from .promises import check_answer, check_conversation
 from .values import EVENTS, OUTPUTS, PLAIN, STEADY, TEXT
 
 PACES = st.sampled_from([0, 1, 3, 50])
-PATIENCES = st.sampled_from([0, 0, 0, 0, 1, 2, 3, 4, 6])
+LATE = st.just(0) | st.integers(0, 255)
 STREAM = {"output_type": "stream", "name": "stdout", "text": "hello\n"}
 HONEST: list[tuple[Any, ...]] = [
     (1, "ran", ([STREAM], None)),
     (2, "events", [Returned(1.0, (np.zeros(2),)), Returned(1.0)]),
-    (3, "events", [Returned(5)]),
-    (4, "events", [Raised("ValueError", "no", ())]),
+    (3, "events", [[Raised("ValueError", "no", ())], [Returned(1), Returned(2)]]),
+    (4, "events", [Returned(5)]),
     (5, "ran", ([], "NameError")),
 ]
 
@@ -66,19 +65,19 @@ REPLIES = st.tuples(*(st.one_of(st.just(reply), wrong(reply)) for reply in HONES
 
 
 @STEADY
-@given(PACES, PATIENCES, REPLIES)
+@given(PACES, LATE, REPLIES)
 def test_replies_right_and_wrong_give_an_answer_or_end_the_child(
-    pace: int, patience: int, replies: list[tuple[Any, ...]]
+    pace: int, late: int, replies: list[tuple[Any, ...]]
 ) -> None:
-    check_conversation(script_of(replies, pace, patience))
+    check_conversation(script_of(replies, pace, late))
 
 
 @STEADY
-@given(PACES, PATIENCES, REPLIES, st.data())
+@given(PACES, LATE, REPLIES, st.data())
 def test_a_damaged_stream_gives_an_answer_or_ends_the_child(
-    pace: int, patience: int, replies: list[tuple[Any, ...]], data: st.DataObject
+    pace: int, late: int, replies: list[tuple[Any, ...]], data: st.DataObject
 ) -> None:
-    script = bytearray(script_of(replies, pace, patience))
+    script = bytearray(script_of(replies, pace, late))
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(2, len(script)))
         script[at : at + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
@@ -91,43 +90,65 @@ def test_any_stream_of_bytes_gives_an_answer_or_ends_the_child(script: bytes) ->
     check_conversation(script)
 
 
-def test_an_honest_stream_in_single_bytes_gives_every_answer() -> None:
-    answers: list[Any] = []
-    with talking_to(script_of(HONEST)[2:]) as child:
-        answers.append(child.run_cell("1"))
-        answers.append(child.ask([Let("x", 1), Call("f", ("x",)), Look("x")]))
-        answers.append(child.look("x"))
-        answers.append(child.ask([Call("f", ())]))
-        answers.append(child.run_cell("2"))
-    for kind, answer in zip(("run", "ask", "look", "ask", "run"), answers, strict=True):
+def test_honest_replies_in_single_bytes_give_every_answer() -> None:
+    answers: list[tuple[str, Any]] = []
+    converse(script_of(HONEST, pace=1), lambda kind, answer: answers.append((kind, answer)))
+    for kind, answer in answers:
         check_answer(kind, answer)
-    assert answers[0] == CellRun([STREAM], None)
-    assert [event.value for event in answers[1]] == [1.0, 1.0]
-    assert answers[2:] == [5, [Raised("ValueError", "no", ())], CellRun([], "NameError")]
+    [(_, run), (_, asked), (_, all_asked), (_, looked), (_, failed)] = answers
+    assert run == CellRun([STREAM], None)
+    assert [event.value for event in asked] == [1.0, 1.0]
+    assert all_asked == [[Raised("ValueError", "no", ())], [Returned(1), Returned(2)]]
+    assert looked == 5
+    assert failed == CellRun([], "NameError")
+
+
+def test_answers_too_large_to_go_together_are_asked_for_alone() -> None:
+    answers: list[Any] = []
+    replies = [*HONEST[:2], (3, "ask alone", None), *HONEST[3:]]
+    converse(script_of(replies), lambda kind, answer: answers.append(answer))
+    assert answers[2:] == [None, 5, CellRun([], "NameError")]
+
+
+@pytest.mark.parametrize("early", [0, 1, 3])
+def test_an_answer_that_comes_with_the_interrupt_leaves_the_child_alive(early: int) -> None:
+    answers: list[Any] = []
+    converse(script_of(HONEST, late=8 * early + 1), lambda kind, answer: answers.append(answer))
+    assert isinstance(answers[0], ChildTimedOut)
+    assert (answers[0].alive, answers[0].outputs) == (True, [STREAM])
+    assert answers[-1] == CellRun([], "NameError")
+
+
+def test_an_interrupt_within_a_reply_ends_the_child_since_the_rest_is_no_reply() -> None:
+    answers: list[Any] = []
+    converse(script_of(HONEST, late=8 * 6 + 1), lambda kind, answer: answers.append(answer))
+    assert not answers[0].alive
+    assert all(isinstance(answer, ChildDied) for answer in answers[1:])
 
 
 @contextmanager
-def talking_to(stream: bytes, pause: float = 0.0, limits: Limits | None = None) -> Iterator[Child]:
-    """A living process whose socket sends `stream` byte by byte, and then keeps silent."""
+def talking_to(*replies: bytes, pause: float = 0.0) -> Iterator[Child]:
+    """A living process that answers each request with one of `replies`, byte by byte, and the ones after
+    that with silence."""
     theirs, ours = socket.socketpair()
 
-    def send() -> None:
-        try:
-            for position in range(len(stream)):
-                theirs.send(stream[position : position + 1])
-                time.sleep(pause)
-        except OSError:
-            return  # the other end hung up
+    def answer() -> None:
+        with suppress(OSError):  # the other end hung up
+            for reply in replies:
+                request = theirs.recv(1 << 16)
+                for position in range(len(reply) if request else 0):
+                    theirs.send(reply[position : position + 1])
+                    time.sleep(pause)
 
     process = subprocess.Popen(["sleep", "600"])
-    sender = threading.Thread(target=send)
-    with theirs, process, Child(Home(limits or Limits()), ours, process.pid, Path(os.devnull)) as child:
-        sender.start()
+    answering = threading.Thread(target=answer)
+    with theirs, process, child_at(ours, process.pid) as child:
+        answering.start()
         try:
             yield child
         finally:
             child.kill()
-            sender.join()
+            answering.join()
 
 
 def is_running(child: Child) -> bool:
@@ -198,10 +219,13 @@ def test_events_that_do_not_follow_from_the_question_kill_the_child(events: Any)
 
 
 def test_a_second_reply_to_one_question_is_no_reply_to_the_next() -> None:
+    def two_requests(child: Child) -> None:
+        child.run_cell("1")
+        child.run_cell("2")
+
     with talking_to(frame((1, "ran", ([], None))) * 2) as child:
-        assert child.run_cell("1") == CellRun([], None)
-        with pytest.raises(ChildDied, match="no reply to the question that was put"):
-            child.run_cell("2")
+        with pytest.raises(ChildDied, match=r"more than one reply|no reply to the question"):
+            two_requests(child)
         assert not is_running(child)
 
 
