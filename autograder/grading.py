@@ -7,6 +7,7 @@ with Grader(Course.find(), "01_dot_product_similarity") as grader:
 from __future__ import annotations
 
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -140,19 +141,19 @@ class Grader:
     def _run(self, submitted: NotebookNode) -> tuple[NotebookNode, runner.Run]:
         """Run it from the start, and again from the start when its process is killed from outside or its
         sandbox is lost: neither may cost a student anything. A cell at which that happens twice is
-        blamed for it; a sandbox that is lost time and again is for a person to look at."""
+        blamed for it, and so is one at which it happens after the time for a submission; a sandbox that is
+        lost time and again is for a person to look at."""
         struck: list[int] = []
         losses = 0
+        deadline = time.monotonic() + self.limits.submission_seconds
+
+        def blames(place: int) -> bool:
+            return place in struck or len(struck) == KILLS_BORNE or time.monotonic() > deadline
+
         while True:
             notebook = restore.restore(submitted, self._released)
             try:
-                return notebook, runner.run(
-                    notebook,
-                    self._judge,
-                    self._sandbox,
-                    self.limits,
-                    lambda place: place in struck or len(struck) == KILLS_BORNE,
-                )
+                return notebook, runner.run(notebook, self._judge, self._sandbox, self.limits, blames)
             except runner.KilledFromOutside as kill:
                 struck.append(kill.place)
             except SandboxLost:

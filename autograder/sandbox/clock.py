@@ -86,14 +86,14 @@ def threads_of(pid: int) -> int:
 
 def is_fuller(folder: Path, limit: int, most_files: int = 4096) -> bool:
     """Whether what is beneath `folder` takes more than `limit` bytes, or is more than `most_files` files
-    and folders, or lies deeper than a path can say."""
+    and folders, or can't be told: in a folder that is closed, or deeper than a path can say."""
     size = files = 0
     waiting = [str(folder)]
     while waiting:
         try:
             inside = list(os.scandir(waiting.pop()))
         except OSError as error:
-            if error.errno == errno.ENAMETOOLONG:
+            if error.errno in (errno.ENAMETOOLONG, errno.EACCES):
                 return True
             continue
         files += len(inside)

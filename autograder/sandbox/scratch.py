@@ -24,9 +24,12 @@ class Scratch:
         sweep()
         while True:
             self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
-            self.lock = os.open(self.path, _OPEN)
+            try:
+                self.lock = os.open(self.path, _OPEN)
+            except FileNotFoundError:
+                continue  # cleared away before it was locked, by another who began
             fcntl.flock(self.lock, fcntl.LOCK_EX)
-            if self.path.exists():  # nobody cleared it away before it was locked
+            if self.path.exists():
                 return
             os.close(self.lock)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from autograder import grading
 from autograder.grading import LOSSES_BORNE, Grader
 from autograder.judging import runner
 from autograder.sandbox.client import Sandbox, SandboxLost
@@ -73,6 +76,15 @@ def test_a_submission_that_is_killed_again_and_again_is_blamed_for_that_exercise
     assert graded.exercises[first.name].score == 0
     assert "killed" in graded.exercises[first.name].message
     assert graded.score == graded.max_score - first.points
+
+
+def test_a_kill_after_the_time_for_a_submission_is_blamed(grader: Grader, solved, strike, monkeypatch):
+    times = itertools.chain([0.0], itertools.repeat(grader.limits.submission_seconds + 1))
+    monkeypatch.setattr(grading, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    struck = strike(lambda child: child, times=1)
+    graded = grader.grade_notebook(solved)
+    assert len(struck) == 1
+    assert graded.score < graded.max_score
 
 
 def test_a_lost_zygote_costs_no_point_and_the_next_submission_goes_on(grader: Grader, solved, strike):

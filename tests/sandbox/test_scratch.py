@@ -7,9 +7,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from capabilities import bound_by_permissions
 
 from autograder.sandbox.clock import is_fuller
-from autograder.sandbox.scratch import Scratch, remove
+from autograder.sandbox.scratch import Scratch, remove, sweep
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +80,30 @@ def test_a_nest_deeper_than_a_path_is_more_than_a_folder_may_hold(temporary: Pat
     assert is_fuller(temporary, limit=1 << 30)
     remove(temporary / "deeper")
     assert not is_fuller(temporary, limit=1 << 30)
+
+
+def test_what_is_in_a_closed_folder_counts_as_too_much(temporary: Path) -> None:
+    (temporary / "closed").mkdir(mode=0o300)
+    with bound_by_permissions():
+        assert is_fuller(temporary, limit=1 << 30)
+        (temporary / "closed").chmod(0o700)
+        assert not is_fuller(temporary, limit=1 << 30)
+
+
+def test_a_folder_that_another_clears_away_before_it_is_locked_is_replaced(
+    temporary: Path, monkeypatch
+) -> None:
+    made: list[str] = []
+
+    def swept_once(prefix: str) -> str:
+        made.append(str(temporary / f"{prefix}{len(made)}"))
+        os.mkdir(made[-1])
+        if len(made) == 1:
+            sweep()
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", swept_once)
+    scratch = Scratch()
+    assert (len(made), str(scratch.path)) == (2, made[-1])
+    assert scratch.path.is_dir()
+    scratch.remove()
