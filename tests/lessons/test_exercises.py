@@ -19,6 +19,8 @@ from autograder.sandbox.script import Returned, one_call, perform, standing_in
 
 from .conftest import SECRETS, hidden_cases, library, oracle
 
+MANY_SECRETS = [f"class {number}".encode() for number in range(40)]
+
 
 def cases_of(lesson, exercise, secrets=SECRETS):
     return [case for secret in secrets for case in hidden_cases(lesson, secret).of(exercise.name)]
@@ -75,6 +77,15 @@ def test_known_mistake_is_wrong_and_called_by_its_name(lesson, exercise, known):
         verdict = Judge(library(lesson), secret).exercise(exercise.name, asking(exercise, known.function))
         assert verdict.score < exercise.points
         assert (verdict.misconception, verdict.hint) == (known.name, known.hint)
+
+
+def test_a_known_mistake_costs_the_same_in_every_class(lesson, exercise):
+    """Fails when a mistake shows in an aspect by luck of the numbers that the class's secret draws."""
+    judges = [Judge(library(lesson), secret) for secret in MANY_SECRETS]
+    for known in exercise.misconceptions:
+        ask = asking(exercise, known.function)
+        scores = {judge.exercise(exercise.name, ask).score for judge in judges}
+        assert len(scores) == 1, known.name
 
 
 def test_known_mistakes_differ_from_each_other_on_the_grading_inputs(lesson, exercise):
