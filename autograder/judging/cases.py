@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import types
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from attention_lib.compare import Difference, Tolerance, compare, tolerance_for
+from attention_lib.compare import Difference, Tolerance, compare, same_data, tolerance_for
 from autograder.exercise import Case, Exercise, Function
 from autograder.judging.stand_ins import StandIn
 from autograder.library import Library
@@ -26,7 +26,6 @@ from autograder.sandbox.script import (
     Raised,
     Returned,
     Script,
-    Stand,
     Step,
     Undefined,
     one_call,
@@ -51,6 +50,16 @@ class HiddenCase:
     @property
     def inputs(self) -> dict[str, Any]:
         return {step.name: step.value for step in self.steps if isinstance(step, Let)}
+
+
+@dataclass(frozen=True)
+class StoodIn:
+    """One case with stand-ins: the steps that put them in place, and each right answer, with whether it
+    depends on the numbers that they make up."""
+
+    case: HiddenCase
+    stand_ins: tuple[Step, ...]
+    answers: tuple[tuple[tuple[Event, ...], bool], ...]
 
 
 class HiddenCases:
@@ -104,27 +113,63 @@ class HiddenCases:
         ]
         return [(made, tuple(answer(name, made, case.steps) for case in self.of(name))) for made in rebuilt]
 
+    def could_be_had_without(
+        self,
+        name: str,
+        standing_in: Mapping[str, Function],
+        answers: Sequence[tuple[Event, ...]],
+        failing: Sequence[int],
+    ) -> bool:
+        """Whether `answers`, on the cases at the places `failing`, say nothing about the functions in
+        `standing_in`: they hold no number, give back what came in, or stay as they are when one of the
+        functions is given other arguments."""
+        cases = [self.of(name)[place] for place in failing]
+        given = [answers[place] for place in failing]
+        if not any(map(_holds_a_number, given)):
+            return True
+        if all(_gives_back(case, events) for case, events in zip(cases, given, strict=True)):
+            return True
+        for upstream, function in standing_in.items():
+            distracted = _Distracted(function)
+            for _, others in self.carried(name, {**standing_in, upstream: distracted}):
+                same = (
+                    difference(answers[i], others[i], self.of(name)[i].tolerance) is None for i in failing
+                )
+                if distracted.given_others and all(same):
+                    return True
+        return False
+
     def stood_in(
         self, name: str, absent: frozenset[str], standing_in: Mapping[str, Function]
-    ) -> list[tuple[list[Stand], list[tuple[Event, ...]]]]:
-        """Case by case: the steps that let tables of random values stand in for the exercises `absent`,
-        and what the reference and each alternative that is built on one of these make of them."""
+    ) -> Iterator[StoodIn]:
+        """Case by case, what becomes of it with stand-ins for the exercises `absent`, in the reference and
+        in each alternative that is built on one of these."""
         exercise = self._library.exercises[name]
         builders = [b for b in (exercise.reference, *exercise.alternatives) if absent & self.builds_on(b)]
-        found = []
         for case in self.of(name):
-            tables = {
-                upstream: StandIn(
-                    upstream,
-                    self._library.exercises[upstream].reference,
-                    self._rng(name, case.aspect, case.name, upstream),
+            stand_ins, others = (self._stand_ins(name, case, absent, draw) for draw in ("", "again"))
+            answers = []
+            for builder in builders:
+                one, other = (
+                    answer(name, self._rebuilt(builder, {**standing_in, **drawn}), case.steps)
+                    for drawn in (stand_ins, others)
                 )
-                for upstream in sorted(absent)
-            }
-            rebuilt = [self._rebuilt(builder, {**standing_in, **tables}) for builder in builders]
-            answers = [answer(name, made, case.steps) for made in rebuilt]
-            found.append(([table.step for table in tables.values()], answers))
-        return found
+                depends = agrees_by_value(one, other) and difference(one, other, case.tolerance) is not None
+                answers.append((one, depends))
+            yield StoodIn(case, tuple(made.step for made in stand_ins.values()), tuple(answers))
+
+    def _stand_ins(
+        self, name: str, case: HiddenCase, absent: frozenset[str], draw: str
+    ) -> dict[str, StandIn]:
+        """Fresh stand-ins for the exercises `absent`, for one case."""
+        return {
+            upstream: StandIn(
+                upstream,
+                self._library.exercises[upstream].reference,
+                self._rng(name, case.aspect, case.name, upstream, draw),
+            )
+            for upstream in sorted(absent)
+        }
 
     def builds_on(self, function: Function) -> set[str]:
         """The exercises whose names `function` uses, directly or through one another."""
@@ -196,6 +241,53 @@ def _require_expected_ending(label: str, case: Case, expected: Sequence[Event]) 
         raise GraderFault(f"the reference raises {last.type_name} on {label}: {last.message}")
     if announced and not isinstance(last, Raised):
         raise GraderFault(f"the reference does not raise {announced} on {label}")
+
+
+def _holds_a_number(events: Sequence[Event]) -> bool:
+    """Whether a call returned a finite number."""
+    values = [event.value for event in events if isinstance(event, Returned)]
+    return any(bool(np.any(np.isfinite(number))) for value in values for number in _arrays(value))
+
+
+def _arrays(value: Any) -> Iterator[np.ndarray]:
+    """The arrays of numbers in what a reference returned: several results, or rows of unequal lengths."""
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _arrays(item)
+    elif isinstance(value, bool | int | float | np.ndarray | np.generic):
+        yield np.asarray(value)
+
+
+def _gives_back(case: HiddenCase, events: Sequence[Event]) -> bool:
+    """Whether one of the inputs is what a call returned."""
+    return any(
+        isinstance(event, Returned) and compare(event.value, value, case.tolerance) is None
+        for event in events
+        for value in case.inputs.values()
+    )
+
+
+class _Distracted:
+    """`function`, whose arguments are off by up to a tenth, the same arguments always by the same.
+    `given_others` tells whether there were any numbers to change."""
+
+    def __init__(self, function: Function):
+        self._function = function
+        self.given_others = False
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        others = tuple(map(_off_by_a_tenth, arguments))
+        self.given_others |= not same_data(arguments, others)
+        return self._function(*others, **named)
+
+
+def _off_by_a_tenth(value: Any) -> Any:
+    """`value` with each number off by a factor of its own; whole numbers may say a size, and stay."""
+    if not isinstance(value, float | np.ndarray | np.floating) or np.asarray(value).dtype.kind != "f":
+        return value
+    numbers = np.asarray(value)
+    factors = 1 + 0.1 * np.sin(1 + np.arange(numbers.size).reshape(numbers.shape))
+    return (numbers * factors).astype(numbers.dtype)
 
 
 def _names_used(code: types.CodeType) -> set[str]:

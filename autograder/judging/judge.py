@@ -8,11 +8,9 @@ interpreter alone when a test asks a function in this process.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
-
-import numpy as np
 
 from attention_lib.compare import Difference
 from autograder.exercise import Exercise, Function, Misconception, Outcome
@@ -29,7 +27,7 @@ from autograder.judging.scoring import Asked, Written, verdict_on, without_answe
 from autograder.judging.verdict import ExerciseVerdict, QuestionVerdict
 from autograder.library import Library
 from autograder.sandbox.client import ChildDied, ChildTimedOut
-from autograder.sandbox.script import Event, Raised, Returned, Script, Undefined
+from autograder.sandbox.script import Event, Raised, Script, Undefined
 
 
 class Judge:
@@ -111,18 +109,25 @@ class Sitting:
 
         Answers that could be had without them must be right with stand-ins for them as well.
         """
-        mistaken = [name for name in self._standing_in if written is None or written.mentions(name)]
+        mistaken = self._mistaken(written)
         for upstream in _subsets(sorted(mistaken)):
-            standing_in = {name: self._standing_in[name] for name in upstream}
+            standing_in = {name: mistaken[name] for name in upstream}
             for function, answers in self._cases.carried(exercise.name, standing_in):
                 if not _answers_as(asked, answers):
                     continue
-                if self._tells_little(exercise, asked) and not self._asked_with_stand_ins(
-                    exercise, ask, frozenset(upstream)
-                ):
+                little = self._tells_little(exercise, asked, standing_in, answers)
+                if little and not self._asked_with_stand_ins(exercise, ask, frozenset(upstream), mistaken):
                     break
                 return self._carried(exercise, asked, upstream[-1], function)
         return None
+
+    def _mistaken(self, written: Written | None) -> dict[str, Function]:
+        """For each mistaken exercise that the code mentions, a function that answers as the student's."""
+        return {
+            name: function
+            for name, function in self._standing_in.items()
+            if written is None or written.mentions(name)
+        }
 
     def _carried(
         self, exercise: Exercise, asked: Sequence[Asked], upstream: str, function: Function
@@ -132,34 +137,55 @@ class Sitting:
         given = f"Right, given your {upstream}: a mistake costs its own exercise only."
         return verdict_on(exercise, right, carried_from=upstream, message=given)
 
-    def _tells_little(self, exercise: Exercise, asked: Sequence[Asked]) -> bool:
-        """Whether the failing answers could be had without the mistake upstream: they hold nan alone, or
-        are those of a known mistake of this exercise's own."""
-        return _without_numbers(asked) or self._diagnose(exercise, asked) is not None
+    def _tells_little(
+        self,
+        exercise: Exercise,
+        asked: Sequence[Asked],
+        standing_in: Mapping[str, Function],
+        answers: Sequence[tuple[Event, ...]],
+    ) -> bool:
+        """Whether the failing answers could be had without the mistaken functions upstream, or by a known
+        mistake of this exercise's own."""
+        failing = [place for place, one in enumerate(asked) if not one.right]
+        return self._diagnose(exercise, asked) is not None or self._cases.could_be_had_without(
+            exercise.name, standing_in, answers, failing
+        )
 
     def _stand_in(self, exercise: Exercise, ask: Ask, written: Written | None) -> ExerciseVerdict | None:
-        """The verdict when the code is right with stand-ins for what it calls and could not be run."""
+        """The verdict when the code is right with stand-ins for what it calls and could not be run; known
+        mistakes stay in place, unless they leave nothing of what the stand-ins give."""
         absent = frozenset(name for name in self._absent if written is not None and written.mentions(name))
-        asked = self._asked_with_stand_ins(exercise, ask, absent) if absent else []
+        if not absent:
+            return None
+        mistaken = self._mistaken(written)
+        asked = self._asked_with_stand_ins(exercise, ask, absent, mistaken)
+        if not asked and mistaken:
+            asked = self._asked_with_stand_ins(exercise, ask, absent | set(mistaken), mistaken)
         if not asked:
             return None
+        self._absent.add(exercise.name)
         upstream = max(absent)
         given = f"Right, with a stand-in for your {upstream}, which could not be run."
         return verdict_on(exercise, asked, carried_from=upstream, message=given)
 
-    def _asked_with_stand_ins(self, exercise: Exercise, ask: Ask, absent: frozenset[str]) -> list[Asked]:
-        """All cases, right with stand-ins for the exercises `absent`; none where one of them is not."""
+    def _asked_with_stand_ins(
+        self, exercise: Exercise, ask: Ask, absent: frozenset[str], standing_in: Mapping[str, Function]
+    ) -> list[Asked]:
+        """All cases, right with stand-ins for the exercises `absent`; none where one of them is not, or
+        where most right answers would be the same whatever the stand-ins give."""
         asked: list[Asked] = []
-        stood_in = self._cases.stood_in(exercise.name, absent, self._standing_in)
-        for case, (tables, answers) in zip(self._cases.of(exercise.name), stood_in, strict=True):
+        telling = 0
+        for stood_in in self._cases.stood_in(exercise.name, absent, standing_in):
             try:
-                one = Asked(case, tuple(ask([*tables, *case.steps])), None)
+                one = Asked(stood_in.case, tuple(ask([*stood_in.stand_ins, *stood_in.case.steps])), None)
             except (ChildTimedOut, ChildDied):
                 return []
-            if not any(_same_value(one, answer) for answer in answers):
+            right = [depends for answer, depends in stood_in.answers if _same_value(one, answer)]
+            if not right:
                 return []
+            telling += all(right)
             asked.append(one)
-        return asked
+        return asked if 2 * telling > len(asked) else []
 
     def _diagnose(self, exercise: Exercise, asked: Sequence[Asked]) -> Misconception | None:
         """The misconception whose answers equal the student's on every failing case; where several do,
@@ -223,23 +249,6 @@ def _answers_as(asked: Sequence[Asked], answers: Sequence[Sequence[Event]]) -> b
     return all(_same(one, answer) for one, answer in failing) and any(
         agrees_by_value(answer, one.events or ()) for one, answer in failing
     )
-
-
-def _without_numbers(asked: Sequence[Asked]) -> bool:
-    """Whether no failing answer holds a single finite number."""
-    return not any(
-        _holds_a_number(event.value)
-        for one in asked
-        if not one.right
-        for event in one.events or ()
-        if isinstance(event, Returned)
-    )
-
-
-def _holds_a_number(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return any(map(_holds_a_number, value))
-    return isinstance(value, int | float | np.ndarray) and bool(np.any(np.isfinite(value)))
 
 
 def _right_if_answered(one: Asked) -> Asked:

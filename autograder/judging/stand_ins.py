@@ -1,45 +1,102 @@
-"""Judging an exercise whose upstream could not be run at all: it looped, crashed, or took all memory.
+"""Judging an exercise that builds on one that could not be run at all, or whose mistake leaves nothing to
+judge: it looped, crashed, took all memory, or gave nan for everything.
 
-A table of random values stands in for the upstream function, in the student's process and in the
-reference alike. The composition is judged by what it makes of them, and since the values are drawn at
-random, the table holds no answer: of the upstream's right output it keeps the shape and the zeros.
+A function that makes up numbers stands in for the upstream one, in the student's process and in the
+reference alike, and the composition is judged by what it makes of them. Whoever reads the stand-in
+there finds no answer, and no list of calls either: its numbers follow from its arguments, so they are
+had by computing the right arguments and in no other way. Of the upstream's right output it keeps the
+shape and the zeros; of the right arguments it tells the shapes and the order of magnitude.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from attention_lib.compare import same_data
 from autograder.exercise import Function
-from autograder.sandbox.script import Stand, same_arguments
+from autograder.sandbox.script import Stand, made_up, mark
+
+#: Marks of the same arguments, computed in another order in single precision, differ by less.
+_SAME_MARK = 1e-5
 
 
 class NoStandIn(Exception):
-    """The upstream's output is nothing that random numbers could stand for."""
+    """The upstream's output is nothing that made-up numbers could stand for."""
 
 
 class StandIn:
-    """Random values in the place of `function`: the same for the same arguments, and remembered."""
+    """Made-up numbers in the place of `function`; it remembers which kinds of calls there were."""
 
     def __init__(self, name: str, function: Function, rng: np.random.Generator):
         self.name = name
         self._function = function
         self._rng = rng
-        self._answers: list[tuple[tuple[Any, ...], Any]] = []
+        self._kinds: dict[tuple[tuple[int, ...], ...], _Kind] = {}
 
-    def __call__(self, *arguments: Any) -> Any:
-        for known, value in self._answers:
-            if same_arguments(known, arguments):
-                return np.copy(value)
-        right = np.asarray(self._function(*arguments))
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        right = np.asarray(self._function(*arguments, **named))
         if right.dtype.kind != "f":
             raise NoStandIn(f"{self.name} gives {right.dtype}")
-        value = np.where(right == 0, 0, self._rng.uniform(0.1, 1, right.shape)).astype(right.dtype)
-        self._answers.append((tuple(np.copy(argument) for argument in arguments), value))
-        return np.copy(value)
+        given = (*arguments, *named.values())
+        shapes = tuple(map(np.shape, given))
+        if shapes not in self._kinds:
+            self._kinds[shapes] = _Kind(given, self._rng)
+        return self._kinds[shapes].answer(given, right)
 
     @property
     def step(self) -> Stand:
-        """The step that puts the table into a script."""
-        return Stand(self.name, tuple(self._answers))
+        """The step that puts the stand-in into a script."""
+        return Stand(self.name, tuple(kind.sent() for kind in self._kinds.values()))
+
+
+class _Kind:
+    """The calls whose arguments have the same shapes as `arguments`."""
+
+    def __init__(self, arguments: tuple[Any, ...], rng: np.random.Generator):
+        self._rng = rng
+        self._weights = tuple(_weights(np.shape(value), rng) for value in arguments)
+        self._scales = tuple(map(_scale, arguments))
+        self._phases: dict[tuple[int, ...], Any] = {}
+        #: the marks of the calls, in order, and for each where the upstream's right output is not 0
+        self._marks: list[float] = []
+        self._visible: list[Any] = []
+
+    def answer(self, arguments: tuple[Any, ...], right: Any) -> Any:
+        place = mark(self._weights, self._scales, arguments)
+        at = bisect(self._marks, place - _SAME_MARK)
+        if at == len(self._marks) or self._marks[at] > place + _SAME_MARK:
+            self._marks.insert(at, place)
+            self._visible.insert(at, (right != 0).astype(right.dtype))
+        return made_up(place, self._visible[at], self._phases_of(right.shape))
+
+    def _phases_of(self, shape: tuple[int, ...]) -> Any:
+        if shape not in self._phases:
+            self._phases[shape] = self._rng.uniform(0, 2 * math.pi, shape)
+        return self._phases[shape]
+
+    def sent(self) -> tuple[Any, ...]:
+        """What the student's side needs in order to answer alike: of the calls, only between which marks
+        the zeros change."""
+        edges, visible = [], self._visible[:1]
+        for (below, above), other in zip(pairwise(self._marks), self._visible[1:], strict=True):
+            if not same_data(visible[-1], other):
+                edges.append((below + above) / 2)
+                visible.append(other)
+        outcomes = tuple((one, self._phases_of(one.shape)) for one in visible)
+        return self._weights, self._scales, np.array(edges), outcomes
+
+
+def _weights(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    """Of either sign and none near 0, so that each number counts and its place too."""
+    return np.asarray(rng.uniform(1, 2, shape) * rng.choice([-1, 1], shape))
+
+
+def _scale(value: Any) -> float:
+    """The power of two next above the numbers in `value`: their order of magnitude and no more."""
+    finite = np.abs(np.nan_to_num(np.asarray(value, float), nan=0, posinf=0, neginf=0))
+    return 2.0 ** math.ceil(math.log2(np.max(finite, initial=0) or 1))

@@ -236,17 +236,25 @@ def test_code_that_calls_what_could_not_be_run_is_judged_with_a_stand_in(judge, 
     assert verdict.carried_from == ("doubled" if score else None)
 
 
-def test_a_stand_in_holds_shape_and_zeros_of_the_right_answer_and_nothing_else(judge):
-    for tables, _ in judge.cases.stood_in("doubled_sums", frozenset({"doubled"}), {}):
-        [(arguments, value)] = tables[0].answers
-        assert value.shape == arguments[0].shape
+def made_up_for(judge, name, upstream):
+    """For each case of `name`: its input, and what the stand-in for `upstream` gives for that in the
+    student's process."""
+    for stood_in in judge.cases.stood_in(name, frozenset({upstream}), {}):
+        functions = {}
+        with standing_in(stood_in.stand_ins, functions):
+            X = stood_in.case.inputs["argument_0"]
+            yield X, functions[upstream](X), functions[upstream]
+
+
+def test_a_stand_in_gives_numbers_of_the_right_shape(judge):
+    for X, value, _ in made_up_for(judge, "doubled_sums", "doubled"):
+        assert value.shape == X.shape
         assert np.all((value >= 0.1) & (value <= 1))
 
 
 def test_a_stand_in_keeps_the_zeros_of_the_right_answer(judge):
-    [(tables, _)] = judge.cases.stood_in("clipped_sums", frozenset({"clipped"}), {})
-    [(arguments, value)] = tables[0].answers
-    np.testing.assert_array_equal(value == 0, arguments[0] <= 0)
+    [(X, value, _)] = made_up_for(judge, "clipped_sums", "clipped")
+    np.testing.assert_array_equal(value == 0, X <= 0)
 
 
 def test_the_students_function_is_back_after_the_script(judge):
