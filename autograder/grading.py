@@ -24,6 +24,7 @@ from autograder.judging.restore import Unreadable
 from autograder.judging.verdict import ExerciseVerdict, QuestionVerdict, Verdict
 from autograder.library import UserError
 from autograder.sandbox.client import Limits, Sandbox, SandboxLost, SharedZygote
+from autograder.sandbox.isolation import shown_with
 
 __all__ = ["Graded", "Grader", "Unreadable"]
 
@@ -95,6 +96,7 @@ class Grader:
         unsafe: bool = False,
         door: socket.socket | None = None,
     ):
+        _require_out_of_sight(course)
         self.lesson = lesson
         self.limits = limits or Limits()
         self._library = library.load(course.solutions, lesson)
@@ -163,6 +165,18 @@ class Grader:
 
     def _is_as_released(self, notebook: NotebookNode, name: str) -> bool:
         return _source_of(notebook, name) == _source_of(self._released, name)
+
+
+def _require_out_of_sight(course: Course) -> None:
+    """Raises UserError when student code could read the answers, or the class's work: the sandbox lets it
+    read the system's libraries and this Python's, whatever else lies there."""
+    for path in (course.solutions, course.root):
+        shown = shown_with(str(path))
+        if shown is not None:
+            raise UserError(
+                f"{path} lies in {shown}, where student code may read what Python needs: "
+                "move the course to a folder of its own"
+            )
 
 
 def shared_zygote(course: Course, limits: Limits, unsafe: bool = False) -> SharedZygote:

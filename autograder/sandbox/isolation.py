@@ -110,6 +110,14 @@ def system_folders() -> tuple[str, ...]:
     return tuple(sorted({os.path.realpath(path) for path in inside | listed if os.path.isdir(path)}))
 
 
+def shown_with(path: str) -> str | None:
+    """The folder of the system's or of this Python's that `path` lies in, which every child can read; None
+    when it lies in none."""
+    real = os.path.realpath(path)
+    shown = map(os.path.realpath, (*_SYSTEM_FILES, *system_folders()))
+    return next((folder for folder in shown if os.path.commonpath([folder, real]) == folder), None)
+
+
 def isolate(walls: Walls) -> list[Layer]:
     """Give up everything that student code does not need; the base tier, in this process, for good.
 

@@ -2,7 +2,8 @@
 an unprivileged process have them.
 
 A zygote takes the first four once, and becomes the first process of a namespace of its own; each child is
-then the first process of a further one below it, so that what a child leaves dies with it.
+then the first process of a further one below it, so that what a child leaves dies with it, and has users
+of its own as well, so that its threads are counted alone.
 """
 
 from __future__ import annotations
@@ -28,8 +29,13 @@ def enter() -> None:
 
     May leave a process half way when the kernel refuses: try in a throwaway process first.
     """
+    _leave_users(_NEWNET | _NEWIPC | _NEWUTS)
+
+
+def _leave_users(others: int) -> None:
+    """Go into a user namespace of one's own, and into those of the kinds `others`, as the same user."""
     user, group = os.geteuid(), os.getegid()
-    check(LIBC.unshare(_NEWUSER | _NEWNET | _NEWIPC | _NEWUTS), "unshare")
+    check(LIBC.unshare(_NEWUSER | others), "unshare")
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{user} {user} 1"),
@@ -74,8 +80,9 @@ class Processes:
 
 
 def own_mounts(private: str) -> None:
-    """Give `private` a file system of its own, of limited size, which nobody else sees. Raises OSError."""
-    check(LIBC.unshare(_NEWNS), "unshare")
+    """Give `private` a file system of its own, of limited size, which nobody else sees; in a user namespace
+    of its own, in which the kernel counts this process's threads alone. Raises OSError."""
+    _leave_users(_NEWNS)
     _mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
     options = f"size={FOLDER_BYTES},nr_inodes={FOLDER_FILES},mode=0700".encode()
     _mount(b"tmpfs", os.fsencode(private), b"tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, options)

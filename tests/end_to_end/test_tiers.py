@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from autograder.course import Course
+from autograder.grading import Grader
+from autograder.library import UserError
+from autograder.sandbox import isolation
+
 BASE = {"limits", "privileges", "landlock", "seccomp"}
 LESSER_KERNEL = Path(__file__).parents[1] / "lesser_kernel.py"
 
@@ -54,3 +59,14 @@ def test_unsafe_grades_all_the_same_and_says_so(judge_on, hidden):
     assert (code, graded["score"]) == (0, hidden.max_score)
     assert "landlock" not in graded["sandbox"]
     assert "seccomp" in graded["sandbox"]
+
+
+@pytest.mark.parametrize("part", ["the class", "the answers"])
+def test_a_course_that_lies_where_children_can_read_is_refused(part, course, lesson, tmp_path, monkeypatch):
+    """The sandbox shows the libraries of the system and of Python, whatever else lies there."""
+    shown = tmp_path / "lib"
+    (shown / "deep").mkdir(parents=True)
+    monkeypatch.setattr(isolation, "_SYSTEM_FILES", (str(shown),))
+    exposed = Course(shown / "deep", course.home) if part == "the class" else Course(tmp_path, shown / "deep")
+    with pytest.raises(UserError, match=f"lies in {shown}, where student code may read"):
+        Grader(exposed, lesson)

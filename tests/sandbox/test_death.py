@@ -246,6 +246,17 @@ def test_a_child_that_stops_reading_does_not_stop_the_grader(child: Child) -> No
         child.ask([Let("x", np.zeros(100_000)), *one_call("f", [1])])
 
 
+def test_the_threads_of_one_child_are_not_counted_against_another(sandbox: Sandbox, child: Child) -> None:
+    """The kernel counts nothing for root: as another user this fails where children share their users."""
+    start = (
+        "import threading, time\nthreading.stack_size(1 << 16)\n"
+        "for _ in range({}): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    )
+    assert child.run_cell(start.format(240)).error is None
+    with sandbox.child() as other:
+        assert other.run_cell(start.format(40)).error is None
+
+
 def test_a_full_folder_or_a_crowd_of_threads_ends_the_child(sandbox: Sandbox, child: Child) -> None:
     fill = "for n in range(1000):\n    with open(f'{n}', 'wb') as f: f.write(bytes(1 << 24))\n"
     if "process-namespace" in sandbox.layers:
