@@ -11,16 +11,16 @@ import contextlib
 import importlib.util
 import logging
 import pickle
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from autograder import lean
-from autograder.classroom import parcel
+from autograder.classroom import elsewhere, parcel
 from autograder.classroom.forking import fork_server
 from autograder.classroom.workers import Lost
 from autograder.library import UserError
+from autograder.sandbox.scratch import Scratch
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -33,6 +33,7 @@ NO_WORKERS_SECONDS = 60.0
 #: In a cluster of our own: a batch that loses a second worker comes back, to be graded one by one.
 LOSSES_BORNE = 1
 LOOPBACK = "127.0.0.1"
+SCHEMES = ("tcp", "tls", "ws", "wss", "inproc")
 STAYS = "what is recorded stays, and the same command goes on from there"
 #: Dask asks for thought about what is larger; a batch of notebooks may be.
 LARGE = "1 GiB"
@@ -42,6 +43,7 @@ IMPORTED_ONCE = [lean.__name__, "distributed.nanny", parcel.__name__]
 #: that nobody reads.
 OUR_SETTINGS = {
     "distributed.worker.multiprocessing-method": "forkserver",
+    "distributed.worker.preload": [elsewhere.__name__],
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
     "distributed.worker.profile.enabled": False,
@@ -72,9 +74,12 @@ class Connection:
             self.client.cancel(list(futures))
 
     def ask_all(self, function: Callable[[], None], seconds: float) -> None:
-        """Have every worker call `function`, and wait so long for those that are not busy."""
+        """Have every worker call `function`, and wait so long for those that are not busy. Where the
+        scheduler is gone nobody is asked, and nothing waited for."""
         from distributed import wait
 
+        if self.client.status != "running":  # "connecting": it tries to find its scheduler again
+            return
         with contextlib.suppress(*_unreachable()), self.client.as_current():
             asked = [self.client.submit(function, workers=[worker], pure=False) for worker in self.workers()]
             if asked:
@@ -105,6 +110,7 @@ def connect(address: str) -> Connection:
     _prepare_dask()
     from distributed import Client
 
+    _require_reachable(address)
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
@@ -125,8 +131,9 @@ def start(count: int) -> Connection:
     fork_server(IMPORTED_ONCE)  # before dask starts one with modules of its own choice
     ends = contextlib.ExitStack()
     try:
-        ends.enter_context(dask.config.set(OUR_SETTINGS))
-        folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="autograder-dask-"))
+        scratch = Scratch()
+        ends.callback(scratch.remove)
+        ends.enter_context(dask.config.set({**OUR_SETTINGS, "temporary-directory": str(scratch.path)}))
         cluster = LocalCluster(
             n_workers=0,
             threads_per_worker=1,
@@ -134,7 +141,6 @@ def start(count: int) -> Connection:
             host=LOOPBACK,
             security=True,  # keys of its own, in memory: nobody else on this machine can connect
             memory_limit=None,
-            local_directory=folder,
             silence_logs=logging.CRITICAL,
             dashboard_address=None,
             scheduler_kwargs={"allowed_failures": LOSSES_BORNE, "dashboard_address": f"{LOOPBACK}:0"},
@@ -146,6 +152,21 @@ def start(count: int) -> Connection:
         ends.close()
         raise
     return Connection(client, "the cluster of this run", ends)
+
+
+def _require_reachable(address: str) -> None:
+    """Raises UserError for an address of no known kind, or one that needs certificates where none are set:
+    of such a client something would go on running here."""
+    from distributed import Security
+
+    scheme, found, _ = address.partition("://")
+    if found and scheme not in SCHEMES:
+        raise UserError(f"no scheduler can be at {address}: expected tcp://HOST:PORT or tls://HOST:PORT")
+    if scheme == "tls" and Security().get_connection_args("client")["ssl_context"] is None:
+        raise UserError(
+            f"to reach {address}, name certificates in dask's configuration: "
+            "distributed.comm.tls.ca-file, distributed.comm.tls.client.cert and .key (docs/cluster.md)"
+        )
 
 
 def meaning(error: BaseException, connection: Connection) -> BaseException:

@@ -3,8 +3,9 @@ still meanwhile: this module imports nothing but what a worker needs when it is 
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autograder.classroom.results import Result
@@ -29,3 +30,8 @@ def leave() -> None:
     from autograder.classroom import worker
 
     worker.close_grader()
+
+
+def dask_setup(_: Any) -> None:
+    """Dask calls this when a worker of our own cluster starts: Ctrl-C is for the main process alone."""
+    signal.signal(signal.SIGINT, lambda *_: None)

@@ -11,7 +11,6 @@ import importlib.util
 import os
 import pickle
 import socket
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from autograder.classroom.results import Result
 from autograder.classroom.worker import Job
 from autograder.course import Course
 from autograder.library import UserError, topic
+from autograder.sandbox.scratch import Scratch
 
 #: Where a course lies that is in no folder.
 NOWHERE = Path("/not/on/this/machine")
@@ -40,14 +40,17 @@ class PackedCourse(Course):
 
     @contextmanager
     def on_disk(self) -> Iterator[Course]:
-        """The course in a private folder, which is gone afterwards; with the student library that is
-        installed here."""
-        with tempfile.TemporaryDirectory(prefix="autograder-course-") as folder:  # mode 700
-            home = Path(folder)
+        """The course in a private folder, which is gone afterwards, even where this process is killed; with
+        the student library that is installed here."""
+        scratch = Scratch()
+        home = scratch.path
+        try:
             for name, content in self.files:
                 _write_private(home / name, zlib.decompress(content))
             (home / self.student_library).symlink_to(folder_of(self.student_library) or NOWHERE)
             yield Course(home, home, self.student_library)
+        finally:
+            scratch.remove()
 
 
 def pack(course: Course, lesson: str) -> PackedCourse:

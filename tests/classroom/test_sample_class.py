@@ -6,41 +6,23 @@ import html
 import shutil
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from sample_class import LESSON, RECIPES, write_sample_class
+from processes import alive, descendants, wait_until
+from sample_class import LESSON, RECIPES
+from sample_course import make_class
 from test_same_grades import dump, with_nbgrader_autograde, with_the_formgraders_api
-from tiny_course import REPOSITORY
 
 from autograder import library
 from autograder.classroom import records, report
 from autograder.classroom.feedback import generate_feedback
 from autograder.classroom.grade import grade
-from autograder.course import Course
 from autograder.judging import feedback
 from autograder.judging.judge import Judge
 
 # nbgrader's own way to add a submission makes SQLAlchemy warn; nbconvert warns of what it will do one day
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-#: Endless loops are part of the class: short limits keep the tests short.
-LIMITS = "c.Limits.cell_seconds = 2\nc.Limits.question_seconds = 1\n"
-
-
-def make_class(folder) -> Course:
-    """A class folder of its own on this repository's lesson."""
-    for name in ("solutions", "notebooks", "attention_lib"):
-        (folder / name).symlink_to(REPOSITORY / name)
-    shutil.copy(REPOSITORY / "nbgrader_config.py", folder)
-    with (folder / "nbgrader_config.py").open("a") as config:
-        config.write(LIMITS)
-    (folder / ".course_secret").write_text("5e" * 32)
-    course = Course.find(folder)
-    write_sample_class(course.released(LESSON), course.submitted)
-    return course
 
 
 @pytest.fixture(scope="module")
@@ -148,33 +130,3 @@ def test_a_run_that_is_killed_and_run_again_ends_in_the_same_gradebook_and_leave
     grade(course, workers=2)
     grade(undisturbed, workers=2)
     assert dump(course).splitlines() == dump(undisturbed).splitlines()
-
-
-def wait_until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.02)
-
-
-def descendants(pid: int) -> set[int]:
-    children = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = entry.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        children.setdefault(int(fields[1]), []).append(int(entry.parent.name))
-    found, new = set(), {pid}
-    while new:
-        found |= new
-        new = {child for parent in new for child in children.get(parent, ())} - found
-    return found
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
