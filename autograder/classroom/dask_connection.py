@@ -74,15 +74,16 @@ class Connection:
             self.client.cancel(list(futures))
 
     def ask_all(self, function: Callable[[], None], seconds: float) -> None:
-        """Have every worker call `function`, and wait so long for those that are not busy. Where the
-        scheduler is gone nobody is asked, and nothing waited for."""
-        from distributed import wait
+        """Have every worker call `function`, and wait so long for those that are not busy: these do it
+        later. Where the scheduler is gone nobody is asked, and nothing waited for."""
+        from distributed import fire_and_forget, wait
 
         if self.client.status != "running":  # "connecting": it tries to find its scheduler again
             return
         with contextlib.suppress(*_unreachable()), self.client.as_current():
             asked = [self.client.submit(function, workers=[worker], pure=False) for worker in self.workers()]
             if asked:
+                fire_and_forget(asked)
                 wait(asked, timeout=seconds)
 
     def gone(self) -> UserError:

@@ -168,7 +168,7 @@ class Family:
         return self.alive()
 
 
-def wait_until(holds: Callable[[], bool], seconds: float, interval: float = 0.02) -> bool:
+def wait_until(holds: Callable[[], object], seconds: float, interval: float = 0.02) -> bool:
     """Whether `holds` came true within `seconds`."""
     deadline = time.monotonic() + seconds
     while not holds():

@@ -398,6 +398,17 @@ def test_workers_that_are_busy_with_other_work_are_waited_for_and_given_up(quick
     assert list(records.verdicts(quick, LESSON)) == []
 
 
+def test_a_worker_that_is_busy_when_a_run_ends_closes_its_grader_later(tmp_path):
+    with in_this_process() as made:
+        connection = dask_connection.connect(made.scheduler_address)
+        work = connection.client.submit(time.sleep, 1, pure=False)
+        wait_until(lambda: work.key in str(connection.client.processing()))
+        connection.ask_all((tmp_path / "closed").touch, 0.1)
+        connection.close()
+        assert not (tmp_path / "closed").exists()
+        wait_until((tmp_path / "closed").exists)
+
+
 def test_a_cluster_with_certificates_is_reached_by_dasks_own_settings(quick, tmp_path):
     certificate, key = self_made_certificate(tmp_path)
     files = {"ca_file": certificate} | {
