@@ -290,13 +290,14 @@ def _compare_results(expected: Sequence[Any], answer: Any, tolerance: Tolerance)
     return None
 
 
-def _unpacked(answer: Any) -> list[Any] | None:
-    """The results that `a, b = answer` would give: an array unpacks along its first axis."""
+def _unpacked(answer: Any) -> Sequence[Any] | np.ndarray | None:
+    """The results that `a, b = answer` would give: an array unpacks along its first axis. They are not
+    taken apart here, since there may be millions."""
     kind = type(answer)
     if issubclass(kind, list | tuple):
         return list(answer)
     if issubclass(kind, np.ndarray) and np.asarray(answer).ndim:
-        return list(np.asarray(answer))
+        return np.asarray(answer)
     return None
 
 

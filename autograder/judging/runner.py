@@ -110,13 +110,18 @@ class Session:
             self._child = None
 
     def _with_child(self, use: Callable[[Child], T]) -> T:
+        """Where a child is caught at what an earlier question may have left behind, the same once more
+        with a new child."""
         self._require_time()
+        is_new = self._child is None
         child = self._child or self._revived()
         try:
             return use(child)
         except ChildDied as death:
             self.close()
             self._require_blame(death)
+            if death.caught and not is_new:
+                return self._with_child(use)
             raise
         except ChildTimedOut as error:
             if not error.alive:

@@ -54,12 +54,14 @@ class Limits:
 
 class ChildDied(Exception):
     """The student's process is gone, or was killed since it broke the protocol. `killed`: by a SIGKILL
-    that this side did not send, as the system does for want of memory."""
+    that this side did not send, as the system does for want of memory. `caught`: this side ended it for
+    what it was found to have done by then, during this request or an earlier one."""
 
-    def __init__(self, reason: str, killed: bool = False) -> None:
+    def __init__(self, reason: str, killed: bool = False, caught: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.killed = killed
+        self.caught = caught
 
 
 class SandboxLost(Exception):
@@ -217,7 +219,7 @@ class Child:
             self._end("the process filled its folder, and was ended")
         else:
             return
-        raise ChildDied(self._over or "the process was ended")
+        raise ChildDied(self._over or "the process was ended", caught=True)
 
     def _interrupted(self, reason: str, most: int) -> ChildTimedOut:
         """Interrupt the child; kill it when that does not help within the grace."""
@@ -297,7 +299,7 @@ class Child:
     def _broken(self, how: str) -> NoReturn:
         """Kill a child that does not keep to the protocol."""
         self._end(f"the process sent what is no reply ({outputs.clean_text(how)[:200]}) and was ended")
-        raise ChildDied(self._over or how)
+        raise ChildDied(self._over or how, caught=True)
 
     def _died(self) -> ChildDied:
         """The child closed its end: find out why. Raises SandboxLost when it went with the zygote."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -291,3 +292,15 @@ def test_an_argument_that_was_changed_is_other_data(before, after):
 
 def test_a_number_that_crossed_the_wire_as_an_array_is_the_same_data():
     assert same_data(np.float64(2.0), np.array(2.0))
+
+
+@pytest.mark.parametrize("shape", [(33_554_434, 0), (4, 33_554_434, 0), (8_000_000,)])
+def test_an_array_of_millions_is_not_taken_apart_to_be_counted(shape):
+    answer = np.zeros(shape, dtype=bool)
+    tracemalloc.start()
+    try:
+        for expected in [(np.zeros(2), 1.0), [np.zeros(2), np.zeros(3)], np.zeros(2), 1.0]:
+            assert compare(expected, answer, DOUBLE) is not None
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()

@@ -192,3 +192,30 @@ def test_what_all_cells_show_together_is_limited_and_the_note_says_so(sandbox, j
     run(submitted, judge, sandbox, Limits())
     shown = [cell.outputs[0].text for cell in submitted.cells]
     assert shown == ["shown", runner.TOO_MUCH, runner.TOO_MUCH]
+
+
+def test_what_an_earlier_question_left_behind_is_not_blamed_on_the_next_cell(sandbox, judge):
+    """A child that is caught is followed by a new one, which answers for the cell alone."""
+    caught = []
+
+    def find_out():
+        if not caught:
+            caught.append("once")
+            raise ChildDied("more threads than a notebook can need", caught=True)
+
+    sandbox.child = lambda: _with(FakeChild(sandbox.log), find_out=find_out)
+    submitted = notebook("x = 1", "find_out()", "y = 2")
+    run(submitted, judge, sandbox, Limits())
+    assert sandbox.log == ["x = 1", "find_out()", "killed", "x = 1", "find_out()", "y = 2", "killed"]
+    assert all(cell.outputs[0].output_type == "stream" for cell in submitted.cells)
+
+
+def test_what_a_new_child_is_caught_at_is_the_cells_own_doing(sandbox, judge):
+    def find_out():
+        raise ChildDied("more threads than a notebook can need", caught=True)
+
+    sandbox.child = lambda: _with(FakeChild(sandbox.log), find_out=find_out)
+    submitted = notebook("x = 1", "find_out()", "y = 2")
+    run(submitted, judge, sandbox, Limits())
+    assert [cell.outputs[0].output_type for cell in submitted.cells] == ["stream", "error", "stream"]
+    assert sandbox.log.count("find_out()") == 2

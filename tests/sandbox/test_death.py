@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from soaking import processes
 
 from autograder.sandbox.client import Child, ChildDied, ChildTimedOut, Limits, Sandbox
 from autograder.sandbox.script import Let, Returned, Script, one_call
@@ -38,19 +38,6 @@ def is_there(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def processes_of(user_folder: Path) -> list[str]:
-    """Processes whose current folder lies in a sandbox's private folders."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            folder = os.readlink(entry / "cwd")
-        except OSError:
-            continue
-        if folder.startswith(str(user_folder)):
-            found.append(folder)
-    return found
 
 
 def test_an_endless_loop_is_interrupted_and_the_child_goes_on(child: Child) -> None:
@@ -276,6 +263,11 @@ def test_a_full_folder_or_a_crowd_of_threads_ends_the_child(sandbox: Sandbox, ch
     assert "more threads" in ended or ended == "RuntimeError"  # where the kernel's own limit holds
 
 
+def still_alive(family: processes.Table) -> list[processes.Process]:
+    now = processes.table()
+    return [now[pid] for pid in family if pid in now and now[pid].is_alive]
+
+
 def test_nothing_is_left_when_the_grader_is_killed() -> None:
     source = (
         "from autograder.sandbox.client import Sandbox\n"
@@ -285,14 +277,10 @@ def test_nothing_is_left_when_the_grader_is_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True) as grader:
         assert grader.stdout is not None
         scratch = Path(grader.stdout.readline().strip())
-        assert processes_of(scratch) != []
+        family = processes.offspring(grader.pid, processes.table())
+        assert {"zygote", "student"} <= {process.name for process in family.values()}
         grader.kill()
-    for _ in range(200):
-        if not processes_of(scratch) and not scratch.exists():
-            break
-        time.sleep(0.02)
-    assert processes_of(scratch) == []
-    assert not scratch.exists()
+    assert processes.wait_until(lambda: not still_alive(family) and not scratch.exists(), seconds=5)
 
 
 def test_a_cell_beyond_every_cap_is_refused(child: Child) -> None:
@@ -307,5 +295,4 @@ def test_nothing_is_left_of_a_sandbox() -> None:
         pids = [first.pid, second.pid, sandbox._own.pid]
         assert all(is_there(pid) for pid in pids)
     assert not any(is_there(pid) for pid in pids)
-    assert processes_of(scratch) == []
     assert not scratch.exists()
