@@ -37,3 +37,18 @@ def test_the_current_folder_is_not_imported_from(tmp_path):
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["forked", "None"]
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_folder_for_temporary_files_whose_path_is_too_long_is_named(tmp_path):
+    """A socket lies there, and the kernel takes paths of 107 bytes for those."""
+    deep = tmp_path / ("d" * 110)
+    deep.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", "from autograder.classroom.forking import fork_server; fork_server([])"],
+        env={**os.environ, "TMPDIR": str(deep)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "UserError: the grading processes can't be started (AF_UNIX path too long): " in done.stderr
+    assert f"{deep}, must be writable and its path short; set TMPDIR" in done.stderr

@@ -45,11 +45,11 @@ def test_scores_and_comments_by_hand_survive_a_regrade_in_which_workers_are_kill
     assert f"amara.okafor: {MANUAL_COMMENT[0]} {MANUAL_COMMENT[1]}" in kept
 
 
-def test_a_run_that_is_killed_goes_on_where_it_was_when_it_is_run_again(strike, tmp_path):
+def test_a_run_that_is_killed_goes_on_where_it_was_when_it_is_run_again(strike, place):
     outcome = strike("fresh", Blow(VICTIMS["run"], verdicts=1))
     assert unharmed(outcome)
     assert outcome.codes == [-signal.SIGKILL, 0]
-    (unchanged,) = re.findall(r"(\d+) unchanged", (tmp_path / "round" / "log").read_text())
+    (unchanged,) = re.findall(r"(\d+) unchanged", (place / "log").read_text())
     assert int(unchanged) >= 1, "what was recorded is not graded again"
 
 
@@ -61,8 +61,8 @@ def test_a_run_that_is_stopped_with_ctrl_c_before_anything_is_graded_leaves_noth
     assert outcome.codes[-1] == 0
 
 
-def test_a_run_that_is_stopped_with_ctrl_c_says_that_it_goes_on_and_does(strike, tmp_path):
+def test_a_run_that_is_stopped_with_ctrl_c_says_that_it_goes_on_and_does(strike, place):
     outcome = strike("fresh", Blow(VICTIMS["run by Ctrl-C"], verdicts=1))
     assert unharmed(outcome)
     assert outcome.codes == [STOPPED_BY_HAND, 0]
-    assert "the same command goes on from here" in (tmp_path / "round" / "log").read_text()
+    assert "the same command goes on from here" in (place / "log").read_text()
