@@ -203,16 +203,21 @@ def _chosen_workers(executor: str, scheduler: str | None, workers: int | None) -
 
 def _judge(root: Path, notebook: Path, lesson: str | None, unsafe: bool) -> Graded:
     from autograder.classroom.settings import limits, nbgrader_config
-    from autograder.grading import Grader, Unreadable, lesson_of
-    from autograder.library import UserError
+    from autograder.library import UserError, lesson_of
+    from autograder.sandbox.client import SharedZygote
 
     course = _course(root)
-    name = lesson or lesson_of(course, notebook)
-    with Grader(course, name, limits=limits(nbgrader_config(course)), unsafe=unsafe) as grader:
-        try:
-            return grader.grade(notebook)
-        except Unreadable as error:
-            raise UserError(f"{notebook} can't be graded, ask for the file again: {error}") from error
+    name = lesson or lesson_of(course.solutions, notebook)
+    chosen = limits(nbgrader_config(course))
+    # it takes a second to get ready: the grading code is imported meanwhile
+    with SharedZygote([course.library_dir], course.student_modules, chosen, unsafe) as zygote:
+        from autograder.grading import Grader, Unreadable
+
+        with Grader(course, name, limits=chosen, unsafe=unsafe, door=zygote.door) as grader:
+            try:
+                return grader.grade(notebook)
+            except Unreadable as error:
+                raise UserError(f"{notebook} can't be graded, ask for the file again: {error}") from error
 
 
 def _print_verdict(graded: Graded) -> None:

@@ -68,6 +68,12 @@ class Course:
         return self.home / self.student_library
 
     @property
+    def student_modules(self) -> list[str]:
+        """The student library and each of its modules: what notebooks import can be there before they do."""
+        names = sorted(path.stem for path in self.library_dir.glob("*.py") if path.stem != "__init__")
+        return [self.student_library, *(f"{self.student_library}.{name}" for name in names)]
+
+    @property
     def examples(self) -> Path:
         return self.library_dir / "examples"
 

@@ -23,7 +23,7 @@ from autograder.judging.judge import Judge
 from autograder.judging.restore import Unreadable
 from autograder.judging.verdict import ExerciseVerdict, QuestionVerdict, Verdict
 from autograder.library import UserError
-from autograder.sandbox.client import Limits, Sandbox, SandboxLost, SharedZygote
+from autograder.sandbox.client import Limits, Sandbox, SandboxLost
 from autograder.sandbox.isolation import shown_with
 
 __all__ = ["Graded", "Grader", "Unreadable"]
@@ -103,7 +103,7 @@ class Grader:
         self._released = _released(course, lesson)
         self._judge = Judge(self._library, course.secret())
         self._sandbox = Sandbox(
-            [course.library_dir], [course.student_library], self.limits, unsafe=unsafe, door=door
+            [course.library_dir], course.student_modules, self.limits, unsafe=unsafe, door=door
         )
 
     def __enter__(self) -> Grader:
@@ -179,11 +179,6 @@ def _require_out_of_sight(course: Course) -> None:
             )
 
 
-def shared_zygote(course: Course, limits: Limits, unsafe: bool = False) -> SharedZygote:
-    """A zygote that the graders of several processes can share, whatever their lessons."""
-    return SharedZygote([course.library_dir], [course.student_library], limits, unsafe)
-
-
 def _released(course: Course, lesson: str) -> NotebookNode:
     path = course.released(lesson)
     if not path.is_file():
@@ -195,17 +190,3 @@ def _released(course: Course, lesson: str) -> NotebookNode:
 
 def _source_of(notebook: NotebookNode, name: str) -> str:
     return next((str(cell.source).strip() for cell in notebook.cells if restore.grade_id(cell) == name), "")
-
-
-def lesson_of(course: Course, notebook: Path) -> str:
-    """The lesson that a notebook belongs to, by its file name. Raises UserError when there is none,
-    or no such file."""
-    lessons = library.lesson_names(course.solutions)
-    if not notebook.exists():
-        raise UserError(f"no notebook at {notebook}")
-    if notebook.stem in lessons:
-        return notebook.stem
-    raise UserError(
-        f"{notebook.name} is named after no lesson: expected one of "
-        f"{', '.join(f'{lesson}.ipynb' for lesson in lessons)}, or say which with --lesson NAME"
-    )

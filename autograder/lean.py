@@ -1,8 +1,9 @@
 """For the programs of this package, imported before anything else: start without a second of waiting.
 
-jsonschema, which nbformat imports, imports rfc3987_syntax where that is installed, to check the format of
-IRIs; it builds a grammar meanwhile, which takes longer than all our other imports together. No schema
-here holds an IRI. A module that is None in `sys.modules` is one that is not installed.
+jsonschema, which nbformat imports, imports what checks formats where that is installed: rfc3987_syntax, for
+IRIs, builds a grammar meanwhile, which takes longer than all our other imports together; isoduration, for
+durations, imports a calendar. No schema here holds either. A module that is None in `sys.modules` is one
+that is not installed.
 """
 
 from __future__ import annotations
@@ -11,4 +12,5 @@ import sys
 from typing import Any
 
 _modules: dict[str, Any] = sys.modules
-_modules.setdefault("rfc3987_syntax", None)
+for _format in ("rfc3987_syntax", "isoduration"):
+    _modules.setdefault(_format, None)

@@ -48,6 +48,20 @@ def lesson_names(solutions: Path) -> list[str]:
     return sorted(path.stem for path in sources.glob("[0-9]*_*.md"))
 
 
+def lesson_of(solutions: Path, notebook: Path) -> str:
+    """The lesson that a notebook belongs to, by its file name. Raises UserError when there is none,
+    or no such file."""
+    lessons = lesson_names(solutions)
+    if not notebook.exists():
+        raise UserError(f"no notebook at {notebook}")
+    if notebook.stem in lessons:
+        return notebook.stem
+    raise UserError(
+        f"{notebook.name} is named after no lesson: expected one of "
+        f"{', '.join(f'{lesson}.ipynb' for lesson in lessons)}, or say which with --lesson NAME"
+    )
+
+
 def load(solutions: Path, lesson: str) -> Library:
     """Load the exercises of `lesson`. Raises UserError when the lesson does not exist."""
     known = lesson_names(solutions)

@@ -41,8 +41,16 @@ from autograder.judging.restore import grade_id, read, restore
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCRIPTS = REPOSITORY / "scripts"
 BIN = Path(sys.executable).parent
-#: Submissions that a benchmark of grading honest work leaves out: they measure limits, not speed.
-UNUSUAL = {"truncated", "endless_loop", "prints_a_flood", "leaves_python", "patches_everything"}
+#: Submissions that a benchmark of grading honest work leaves out: they measure limits, not speed; and stock
+#: nbgrader ends its run at cells that a student has doubled.
+UNUSUAL = {
+    "truncated",
+    "endless_loop",
+    "prints_a_flood",
+    "leaves_python",
+    "patches_everything",
+    "duplicated_cells",
+}
 
 Measured = dict[str, Any]
 

@@ -20,7 +20,6 @@ from autograder.classroom.forking import fork_server
 from autograder.classroom.results import Result
 from autograder.classroom.worker import Job, Task
 from autograder.classroom.workers import Lost
-from autograder.grading import shared_zygote
 from autograder.library import UserError
 from autograder.sandbox.client import SharedZygote
 
@@ -90,7 +89,8 @@ class LocalWorkers:
 
     def _started(self, job: Job) -> ProcessPoolExecutor:
         if self._zygote is None:
-            self._zygote = shared_zygote(job.course, job.limits, job.unsafe)
+            course = job.course
+            self._zygote = SharedZygote([course.library_dir], course.student_modules, job.limits, job.unsafe)
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self._count,

@@ -71,6 +71,7 @@ class SharedZygote:
         limits: Limits | None = None,
         unsafe: bool = False,
     ) -> None:
+        _require_linux()
         told = order(readable, preload, limits or Limits(), unsafe, namespaces=True)
         self._zygote = ZygoteProcess({**told, "shared": True})
 
@@ -81,6 +82,17 @@ class SharedZygote:
 
     def close(self) -> None:
         self._zygote.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        self.close()
 
 
 class Sandbox:
@@ -111,10 +123,7 @@ class Sandbox:
         self._made = 0
 
     def __enter__(self) -> Self:
-        if sys.platform != "linux":
-            raise NoSandbox(
-                "student code can be held on Linux only: see README.md for grading from elsewhere"
-            )
+        _require_linux()
         self._folder = Scratch()
         try:
             self._start()
@@ -275,6 +284,11 @@ def order(
         "namespaces": namespaces,
         "unsafe": unsafe,
     }
+
+
+def _require_linux() -> None:
+    if sys.platform != "linux":
+        raise NoSandbox("student code can be held on Linux only: see README.md for grading from elsewhere")
 
 
 def _require(layers: Sequence[Layer], unsafe: bool) -> None:

@@ -82,6 +82,8 @@ class Walls:
 def prepare(readable: Iterable[str], memory_bytes: int, cpu_seconds: int) -> Callable[[str], Walls]:
     """Make ahead what many processes need to isolate themselves: gives the walls of one that may write
     beneath a private folder."""
+    import resource  # noqa: F401 - imported here, once, for all children; there is none outside of Unix
+
     paths = [*_SYSTEM_FILES, *system_folders(), *readable]
     files = _or_error(lambda: landlock.Rules.open(paths, ["/dev/null"]))
     calls = _or_error(seccomp.packed)

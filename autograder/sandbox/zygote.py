@@ -73,6 +73,7 @@ class Zygote:
 
 def main() -> None:
     """Read the order, get ready, serve."""
+    gc.disable()
     order = Order(**json.loads(sys.argv[1]))
     control = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
@@ -174,8 +175,6 @@ def _freeze() -> None:
     import numpy as np
 
     np.random.seed(0)
-    gc.collect()
-    gc.disable()
     gc.freeze()
 
 
