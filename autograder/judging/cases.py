@@ -11,7 +11,7 @@ import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,13 @@ class StoodIn:
     answers: tuple[tuple[tuple[Event, ...], bool], ...]
 
 
+#: What is built on mistakes upstream is kept for so many sets of mistakes: a class makes the same ones.
+_KEPT = 256
+#: The functions that stand in for others, by name; in an order of no meaning.
+_StandingIn = frozenset[tuple[str, Function]]
+_Answers = tuple[tuple[Event, ...], ...]
+
+
 class HiddenCases:
     """The cases of every exercise of a lesson, drawn from the course's secret."""
 
@@ -70,6 +77,8 @@ class HiddenCases:
         self._secret = secret
         self.of = cache(self._of)
         self.mistaken = cache(self._mistaken)
+        self._carried_kept = lru_cache(_KEPT)(self._carried)
+        self._stood_in_kept = lru_cache(_KEPT)(self._stood_in)
 
     def _of(self, name: str) -> tuple[HiddenCase, ...]:
         """The cases of exercise `name`. Raises GraderFault when one can't be drawn or answered."""
@@ -94,7 +103,7 @@ class HiddenCases:
         digest = hashlib.sha256(self._secret + "\0".join([self._library.lesson, *words]).encode()).digest()
         return np.random.default_rng(int.from_bytes(digest))
 
-    def _mistaken(self, name: str, misconception: str) -> tuple[tuple[Event, ...], ...]:
+    def _mistaken(self, name: str, misconception: str) -> _Answers:
         """What the misconception answers, case by case."""
         exercise = self._library.exercises[name]
         function = next(known.function for known in exercise.misconceptions if known.name == misconception)
@@ -102,16 +111,22 @@ class HiddenCases:
 
     def carried(
         self, name: str, standing_in: Mapping[str, Function]
-    ) -> list[tuple[Function, tuple[tuple[Event, ...], ...]]]:
+    ) -> tuple[tuple[Function, _Answers], ...]:
         """For the reference and each alternative built on all of the exercises in `standing_in`: the
         function with those stand-ins in place, and what it answers, case by case."""
+        return self._carried_kept(name, frozenset(standing_in.items()))
+
+    def _carried(self, name: str, functions: _StandingIn) -> tuple[tuple[Function, _Answers], ...]:
+        standing_in = dict(functions)
         exercise = self._library.exercises[name]
         rebuilt = [
             self._rebuilt(builder, standing_in)
             for builder in (exercise.reference, *exercise.alternatives)
             if set(standing_in) <= self.builds_on(builder)
         ]
-        return [(made, tuple(answer(name, made, case.steps) for case in self.of(name))) for made in rebuilt]
+        return tuple(
+            (made, tuple(answer(name, made, case.steps) for case in self.of(name))) for made in rebuilt
+        )
 
     def could_be_had_without(
         self,
@@ -131,7 +146,8 @@ class HiddenCases:
             return True
         for upstream, function in standing_in.items():
             distracted = _Distracted(function)
-            for _, others in self.carried(name, {**standing_in, upstream: distracted}):
+            functions: dict[str, Function] = {**standing_in, upstream: distracted}
+            for _, others in self._carried(name, frozenset(functions.items())):
                 same = (
                     difference(answers[i], others[i], self.of(name)[i].tolerance) is None for i in failing
                 )
@@ -141,11 +157,16 @@ class HiddenCases:
 
     def stood_in(
         self, name: str, absent: frozenset[str], standing_in: Mapping[str, Function]
-    ) -> Iterator[StoodIn]:
+    ) -> tuple[StoodIn, ...]:
         """Case by case, what becomes of it with stand-ins for the exercises `absent`, in the reference and
         in each alternative that is built on one of these."""
+        return self._stood_in_kept(name, absent, frozenset(standing_in.items()))
+
+    def _stood_in(self, name: str, absent: frozenset[str], functions: _StandingIn) -> tuple[StoodIn, ...]:
+        standing_in = dict(functions)
         exercise = self._library.exercises[name]
         builders = [b for b in (exercise.reference, *exercise.alternatives) if absent & self.builds_on(b)]
+        found = []
         for case in self.of(name):
             stand_ins, others = (self._stand_ins(name, case, absent, draw) for draw in ("", "again"))
             answers = []
@@ -156,7 +177,8 @@ class HiddenCases:
                 )
                 depends = agrees_by_value(one, other) and difference(one, other, case.tolerance) is not None
                 answers.append((one, depends))
-            yield StoodIn(case, tuple(made.step for made in stand_ins.values()), tuple(answers))
+            found.append(StoodIn(case, tuple(made.step for made in stand_ins.values()), tuple(answers)))
+        return tuple(found)
 
     def _stand_ins(
         self, name: str, case: HiddenCase, absent: frozenset[str], draw: str

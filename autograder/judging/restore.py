@@ -259,7 +259,9 @@ def _insert_missing(cells: list[Cell], originals: dict[str, NotebookNode], seen:
 
 
 def _move_checks_behind_answers(cells: list[Cell]) -> None:
-    for name in [name for cell in cells if (name := grade_id(cell)) and name.startswith("test_")]:
+    places = {name: position for position, cell in enumerate(cells) if (name := grade_id(cell))}
+    early = {name for name in places if places.get(name.removeprefix("test_"), -1) > places[name]}
+    for name in [name for name in places if name in early and name.startswith("test_")]:
         check, answer = _position(cells, name), _position(cells, name.removeprefix("test_"))
         if answer > check:
             cells.insert(answer, cells.pop(check))
