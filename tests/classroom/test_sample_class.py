@@ -126,7 +126,7 @@ def test_a_run_that_is_killed_and_run_again_ends_in_the_same_gradebook_and_leave
             wait_until(lambda: len(list(records.verdicts(course, LESSON))) >= enough)  # noqa: B023
             family = descendants(run.pid)
             run.kill()
-        wait_until(lambda: not any(map(alive, family)))  # noqa: B023
+        wait_until(lambda: not any(map(alive, family)), seconds=15)  # noqa: B023
     grade(course, workers=2)
     grade(undisturbed, workers=2)
     assert dump(course).splitlines() == dump(undisturbed).splitlines()
