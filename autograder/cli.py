@@ -202,6 +202,8 @@ def _chosen_workers(executor: str, scheduler: str | None, workers: int | None) -
 
 
 def _judge(root: Path, notebook: Path, lesson: str | None, unsafe: bool) -> Graded:
+    from contextlib import closing
+
     from autograder.classroom.settings import limits, nbgrader_config
     from autograder.library import UserError, lesson_of
     from autograder.sandbox.client import SharedZygote
@@ -210,7 +212,7 @@ def _judge(root: Path, notebook: Path, lesson: str | None, unsafe: bool) -> Grad
     name = lesson or lesson_of(course.solutions, notebook)
     chosen = limits(nbgrader_config(course))
     # it takes a second to get ready: the grading code is imported meanwhile
-    with SharedZygote([course.library_dir], course.student_modules, chosen, unsafe) as zygote:
+    with closing(SharedZygote([course.library_dir], course.student_modules, chosen, unsafe)) as zygote:
         from autograder.grading import Grader, Unreadable
 
         with Grader(course, name, limits=chosen, unsafe=unsafe, door=zygote.door) as grader:

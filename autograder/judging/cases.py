@@ -64,8 +64,6 @@ class StoodIn:
 
 #: What is built on mistakes upstream is kept for so many sets of mistakes: a class makes the same ones.
 _KEPT = 256
-#: The functions that stand in for others, by name; in an order of no meaning.
-_StandingIn = frozenset[tuple[str, Function]]
 _Answers = tuple[tuple[Event, ...], ...]
 
 
@@ -77,8 +75,11 @@ class HiddenCases:
         self._secret = secret
         self.of = cache(self._of)
         self.mistaken = cache(self._mistaken)
-        self._carried_kept = lru_cache(_KEPT)(self._carried)
-        self._stood_in_kept = lru_cache(_KEPT)(self._stood_in)
+        # a cache needs keys that don't change: the items of a mapping of functions
+        self._carried_kept = lru_cache(_KEPT)(lambda name, items: self._carried(name, dict(items)))
+        self._stood_in_kept = lru_cache(_KEPT)(
+            lambda name, absent, items: self._stood_in(name, absent, dict(items))
+        )
 
     def _of(self, name: str) -> tuple[HiddenCase, ...]:
         """The cases of exercise `name`. Raises GraderFault when one can't be drawn or answered."""
@@ -116,8 +117,9 @@ class HiddenCases:
         function with those stand-ins in place, and what it answers, case by case."""
         return self._carried_kept(name, frozenset(standing_in.items()))
 
-    def _carried(self, name: str, functions: _StandingIn) -> tuple[tuple[Function, _Answers], ...]:
-        standing_in = dict(functions)
+    def _carried(
+        self, name: str, standing_in: Mapping[str, Function]
+    ) -> tuple[tuple[Function, _Answers], ...]:
         exercise = self._library.exercises[name]
         rebuilt = [
             self._rebuilt(builder, standing_in)
@@ -146,8 +148,7 @@ class HiddenCases:
             return True
         for upstream, function in standing_in.items():
             distracted = _Distracted(function)
-            functions: dict[str, Function] = {**standing_in, upstream: distracted}
-            for _, others in self._carried(name, frozenset(functions.items())):
+            for _, others in self._carried(name, {**standing_in, upstream: distracted}):
                 same = (
                     difference(answers[i], others[i], self.of(name)[i].tolerance) is None for i in failing
                 )
@@ -162,8 +163,9 @@ class HiddenCases:
         in each alternative that is built on one of these."""
         return self._stood_in_kept(name, absent, frozenset(standing_in.items()))
 
-    def _stood_in(self, name: str, absent: frozenset[str], functions: _StandingIn) -> tuple[StoodIn, ...]:
-        standing_in = dict(functions)
+    def _stood_in(
+        self, name: str, absent: frozenset[str], standing_in: Mapping[str, Function]
+    ) -> tuple[StoodIn, ...]:
         exercise = self._library.exercises[name]
         builders = [b for b in (exercise.reference, *exercise.alternatives) if absent & self.builds_on(b)]
         found = []

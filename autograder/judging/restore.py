@@ -260,8 +260,12 @@ def _insert_missing(cells: list[Cell], originals: dict[str, NotebookNode], seen:
 
 def _move_checks_behind_answers(cells: list[Cell]) -> None:
     places = {name: position for position, cell in enumerate(cells) if (name := grade_id(cell))}
-    early = {name for name in places if places.get(name.removeprefix("test_"), -1) > places[name]}
-    for name in [name for name in places if name in early and name.startswith("test_")]:
+    early = [
+        name
+        for name, check in places.items()
+        if name.startswith("test_") and places.get(name.removeprefix("test_"), -1) > check
+    ]
+    for name in early:
         check, answer = _position(cells, name), _position(cells, name.removeprefix("test_"))
         if answer > check:
             cells.insert(answer, cells.pop(check))

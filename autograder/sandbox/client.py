@@ -83,17 +83,6 @@ class SharedZygote:
     def close(self) -> None:
         self._zygote.stop()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> None:
-        self.close()
-
 
 class Sandbox:
     """A zygote and its children.

@@ -51,15 +51,20 @@ MANUAL_SCORES = (("longer_vectors_win", 0.75), ("test_dot_score", 0.25))
 MANUAL_COMMENT = ("dot_score", "Nearly: look at the sum once more.")
 
 
-def make_class(folder: Path, members: Sequence[str] = MEMBERS) -> Course:
-    """A class folder of its own on this repository's lesson, everything handed in, nothing graded."""
-    folder.mkdir(parents=True)
+def class_folder(folder: Path) -> Course:
+    """A class folder of its own on this repository's lesson, nothing handed in."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name in ("solutions", "notebooks", "attention_lib"):
         (folder / name).symlink_to(REPOSITORY / name)
     settings = (REPOSITORY / "nbgrader_config.py").read_text(encoding="utf-8")
     (folder / "nbgrader_config.py").write_text(settings + LIMITS, encoding="utf-8")
     (folder / ".course_secret").write_text(SECRET)
-    course = Course.find(folder)
+    return Course.find(folder)
+
+
+def make_class(folder: Path, members: Sequence[str] = MEMBERS) -> Course:
+    """A class with everything handed in, nothing graded."""
+    course = class_folder(folder)
     answers = read_answers(course.solutions)
     for recipe in RECIPES:
         if recipe.make.__name__ in members:
