@@ -20,11 +20,11 @@ from attention_lib import notebook, public
 from attention_lib.compare import (
     Difference,
     NotNumbers,
+    Tolerance,
     as_array,
     compare,
     describe,
     same_data,
-    tolerance_for,
 )
 from attention_lib.forms import wrong_form
 
@@ -124,7 +124,7 @@ def _try(
     if isinstance(example.expected, public.Raises):
         expected = example.expected.type_name
         return Trial(example, answer, f"{describe(answer)} is returned where a {expected} is to be raised")
-    difference = compare(example.expected, answer, tolerance_for(example.arguments))
+    difference = compare(example.expected, answer, exercise.tolerance_on(example))
     if difference is not None:
         return Trial(example, answer, difference.detail, difference=difference)
     changed = _changed(exercise, example.arguments, arguments)
@@ -248,19 +248,19 @@ def _safe_repr(value: Any) -> str:
 def _hint(exercise: public.Exercise, failed: list[Trial]) -> str | None:
     """The hint of the first known mistake that answers as the student's function does wherever it fails."""
     for mistake, hint in sorted(exercise.hints.items()):
-        if all(_answers_as(mistake, trial) for trial in failed):
+        if all(_answers_as(mistake, trial, exercise.tolerance_on(trial.example)) for trial in failed):
             return hint
     return None
 
 
-def _answers_as(mistake: str, trial: Trial) -> bool:
+def _answers_as(mistake: str, trial: Trial, tolerance: Tolerance) -> bool:
     if mistake not in trial.example.mistakes:
         return False
     known = trial.example.mistakes[mistake]
     if isinstance(known, public.Raises) or isinstance(trial.answer, public.Raises):
         return _same_exception(known, trial.answer)
     try:
-        return compare(known, trial.answer, tolerance_for(trial.example.arguments)) is None
+        return compare(known, trial.answer, tolerance) is None
     except NotNumbers:
         # The mistake itself answers with what is no number, such as None.
         return known is None and trial.answer is None

@@ -21,13 +21,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
+from attention_lib.compare import Tolerance, tolerance_for
 from autograder.sandbox.script import Step
 
 Function = Callable[..., Any]
@@ -100,8 +101,12 @@ class Example:
 
 
 def example(name: str, *arguments: Any) -> Example:
-    """A public case with these arguments; lists stand for arrays."""
-    return Example(name, tuple(np.array(a) if isinstance(a, list) else a for a in arguments))
+    """A public case with these arguments; lists of numbers stand for arrays, a list of arrays for itself."""
+    return Example(name, tuple(np.array(a) if _is_numbers(a) else a for a in arguments))
+
+
+def _is_numbers(argument: Any) -> bool:
+    return isinstance(argument, list) and not any(isinstance(item, np.ndarray) for item in argument)
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,22 @@ class Misconception:
     hint: str
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """How an exercise's answers are compared, where that is not as everywhere: within a tolerance of its
+    own, on the lower triangle alone, and, where the numbers are drawn at random, with two calls of a case
+    giving identical answers exactly where the reference's are identical."""
+
+    tolerance: tuple[float, float] | None = None
+    lower_triangle: bool = False
+    repeatable: bool = False
+
+    def on(self, arguments: Iterable[Any]) -> Tolerance:
+        """How closely answers to a call with `arguments` must agree."""
+        closely = tolerance_for(arguments, self.tolerance)
+        return replace(closely, lower_triangle=self.lower_triangle, repeatable=self.repeatable)
+
+
 @dataclass(eq=False)
 class Exercise:
     """A function that the student writes. The reference is the exercise: its signature and docstring
@@ -122,6 +143,7 @@ class Exercise:
     reference: Function
     aspects: tuple[Aspect, ...]
     examples: tuple[Example, ...]
+    agreement: Agreement = Agreement()
     alternatives: list[Function] = field(default_factory=list)
     misconceptions: list[Misconception] = field(default_factory=list)
 
@@ -141,13 +163,27 @@ class Exercise:
 
 
 def exercise(
-    *, points: float, aspects: Sequence[Aspect], examples: Sequence[Example]
+    *,
+    points: float,
+    aspects: Sequence[Aspect],
+    examples: Sequence[Example],
+    tolerance: tuple[float, float] | None = None,
+    compared: str = "everything",
+    repeatable: bool = False,
 ) -> Callable[[Function], Exercise]:
     """Make the decorated reference an exercise worth `points`, the sum of its aspects' points.
+
+    `tolerance` (rtol, atol) takes the place of the inputs' own; `compared` may be "lower triangle";
+    `repeatable` asks of numbers drawn at random that a case's calls give identical answers exactly where
+    the reference's do.
 
     Raises ValueError when the aspects do not add up to `points`, share a name, or when there is no
     public example.
     """
+
+    if compared not in ("everything", "lower triangle"):
+        raise ValueError(f"compared is {compared!r}: expected 'everything' or 'lower triangle'")
+    agreement = Agreement(tolerance, compared == "lower triangle", repeatable)
 
     def decorate(reference: Function) -> Exercise:
         name = reference.__name__
@@ -158,7 +194,7 @@ def exercise(
             raise ValueError(f"{name} has two aspects of one name: {[aspect.name for aspect in aspects]}")
         if not examples:
             raise ValueError(f"{name} has no public example: a student could not check it")
-        return Exercise(name, reference, tuple(aspects), tuple(examples))
+        return Exercise(name, reference, tuple(aspects), tuple(examples), agreement)
 
     return decorate
 

@@ -18,7 +18,6 @@ from autograder.exercise import Exercise, FreeText, Question
 from autograder.library import UserError
 
 SCHEMA_VERSION = 3
-QUESTION_TAG = tags.QUESTION
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 
 
@@ -39,11 +38,20 @@ def of_exercise(exercise: Exercise) -> list[NotebookNode]:
     return [_cell("code", solution_source(exercise), name, metadata), _check(name, exercise.points)]
 
 
+def of_brought(exercise: Exercise, lesson: str) -> NotebookNode:
+    """The cell that the student's own function of the earlier `lesson` is written into (solved: the
+    reference). It is released as the call in the comment of its first line."""
+    name = exercise.name
+    source = f'# bring("{name}", "{lesson}")\n{solution_source(exercise)}'
+    metadata = {"tags": [tags.BROUGHT], "nbgrader": _nbgrader(f"bring_{name}", solution=True)}
+    return _cell("code", source, f"bring_{name}", metadata)
+
+
 def of_question(question: Question) -> list[NotebookNode]:
     """The prompt, the answer cell (solved) and the check cell."""
     name = question.name
     source = f"# {name}: {question.kind.form}\n{BEGIN}\n{name} = {_literal(question)}\n{END}"
-    metadata = {"tags": [QUESTION_TAG], "nbgrader": _nbgrader(name, solution=True)}
+    metadata = {"tags": [tags.QUESTION], "nbgrader": _nbgrader(name, solution=True)}
     prompt = _prompt(name, question_text(question), question.seed_item)
     return [prompt, _cell("code", source, name, metadata), _check(name, question.points)]
 

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from attention_lib.compare import same_data, tolerance_for
+from attention_lib.compare import Tolerance, same_data
 from attention_lib.public import Raises, encode
 from autograder.exercise import Example, Exercise, Function, Question
 from autograder.judging.cases import answer, difference
@@ -32,9 +32,8 @@ class Answered:
     event: Event
     changed: bool
 
-    def same_as(self, other: Answered, example: Example) -> bool:
-        """Whether no student could tell the two by this example."""
-        tolerance = tolerance_for(example.arguments)
+    def same_as(self, other: Answered, tolerance: Tolerance) -> bool:
+        """Whether no student could tell the two."""
         return self.changed == other.changed and difference([self.event], [other.event], tolerance) is None
 
 
@@ -67,6 +66,10 @@ def _exercise(exercise: Exercise) -> dict[str, Any]:
     }
     if any(answer.changed for answer in answered[REFERENCE]):
         entry["writes_arguments"] = True
+    if exercise.agreement.tolerance:
+        entry["tolerance"] = list(exercise.agreement.tolerance)
+    if exercise.agreement.lower_triangle:
+        entry["lower_triangle"] = True
     return entry
 
 
@@ -84,7 +87,7 @@ def _answer(exercise: Exercise, function: Function, example: Example) -> Answere
 def _require_told_apart(exercise: Exercise, answered: dict[str, list[Answered]]) -> None:
     for (one, ones), (other, others) in itertools.combinations(answered.items(), 2):
         pairs = zip(ones, others, exercise.examples, strict=True)
-        if all(a.same_as(b, example) for a, b, example in pairs):
+        if all(a.same_as(b, exercise.agreement.on(example.arguments)) for a, b, example in pairs):
             raise UserError(
                 f"exercise {exercise.name}: its public examples don't tell {one} and {other} apart; "
                 "add an example on which they answer differently"

@@ -19,7 +19,7 @@ from nbformat.notebooknode import NotebookNode
 from autograder.authoring import cells
 from autograder.authoring.source import bound_names, python_of, read_names, source_of, statements
 from autograder.exercise import Exercise, FreeText, Question
-from autograder.library import Library, UserError
+from autograder.library import Library, UserError, load
 
 Item = Exercise | Question | FreeText
 
@@ -30,6 +30,7 @@ NOTEBOOK_METADATA = {
 }
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 _NO_ALT_TEXT = re.compile(r"!\[\s*\]\([^)]*\)")
+_BRING = re.compile(r'bring\("(\w+)", "(\w+)"\)')
 _SLUG_LENGTH = 40
 
 
@@ -55,7 +56,9 @@ def solved_notebook(path: Path, library: Library) -> NotebookNode:
     label = _Labels()
     for cell in _read(path):
         name = cell.source.strip()
-        if cell.cell_type == "code" and _is_name(name):
+        if brought := _BRING.fullmatch(name):
+            made.append(_brought(path, *brought.groups()))
+        elif cell.cell_type == "code" and _is_name(name):
             made += _expand(_find(name, known, path))
             used[name] += 1
         else:
@@ -102,6 +105,16 @@ def _expand(item: Item) -> list[NotebookNode]:
             return cells.of_question(item)
         case FreeText():
             return cells.of_free_text(item)
+
+
+def _brought(path: Path, name: str, lesson: str) -> NotebookNode:
+    """The cell for the function `name` of the earlier `lesson`. Raises UserError when there is none such."""
+    if lesson >= path.stem:
+        raise UserError(f"{path}: {name} is brought from {lesson}, which is no earlier lesson")
+    exercises = load(path.parent.parent, lesson).exercises
+    if name not in exercises:
+        raise UserError(f"{path}: {lesson} has no exercise {name} to bring; it has {', '.join(exercises)}")
+    return cells.of_brought(exercises[name], lesson)
 
 
 def _as_written(cell: NotebookNode, label: _Labels) -> NotebookNode:

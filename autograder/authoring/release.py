@@ -24,19 +24,21 @@ from nbgrader.preprocessors import (
 )
 from nbgrader.preprocessors.base import NbGraderPreprocessor
 
-from autograder.authoring.cells import QUESTION_TAG
+from autograder.authoring import tags
 
 
 class BlankAnswers(NbGraderPreprocessor):
-    """Releases a question's answer cell as `NAME = None`, where ClearSolutions leaves a stub that raises.
-
-    The comment above it, which says what to assign, stays. Must come right after ClearSolutions.
+    """Releases a question's answer cell as `NAME = None`, below the comment that says what to assign, and a
+    cell for a function of an earlier lesson as the call of `bring` that its comment holds. Must come right
+    after ClearSolutions, which leaves a stub that raises in both.
     """
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
-        if cell.cell_type == "code" and QUESTION_TAG in cell.metadata.get("tags", []):
-            form = cell.source.split("\n")[0]
-            cell.source = f"{form}\n{cell.metadata.nbgrader['grade_id']} = None"
+        comment = cell.source.split("\n")[0]
+        if tags.QUESTION in cell.metadata.get("tags", []):
+            cell.source = f"{comment}\n{cell.metadata.nbgrader['grade_id']} = None"
+        elif tags.BROUGHT in cell.metadata.get("tags", []):
+            cell.source = comment.removeprefix("# ")
         return cell, resources
 
 

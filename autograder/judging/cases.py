@@ -12,11 +12,12 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from attention_lib.compare import Difference, Tolerance, compare, same_data, tolerance_for
+from attention_lib.compare import Difference, Tolerance, compare, same_data
 from autograder.exercise import Case, Exercise, Function
 from autograder.judging.stand_ins import StandIn
 from autograder.library import Library
@@ -98,7 +99,7 @@ class HiddenCases:
         expected = answer(exercise.name, exercise.reference, steps)
         _require_expected_ending(label, case, expected)
         inputs = [step.value for step in steps if isinstance(step, Let)]
-        return HiddenCase(aspect, case.__name__, steps, expected, tolerance_for(inputs))
+        return HiddenCase(aspect, case.__name__, steps, expected, exercise.agreement.on(inputs))
 
     def _rng(self, *words: str) -> np.random.Generator:
         digest = hashlib.sha256(self._secret + "\0".join([self._library.lesson, *words]).encode()).digest()
@@ -229,6 +230,21 @@ def difference(expected: Sequence[Event], got: Sequence[Event], tolerance: Toler
             return off
     if len(got) != len(expected):
         return Difference("count", f"{len(got)} answers where {len(expected)} were asked for", "", None)
+    return _repetition(expected, got) if tolerance.repeatable else None
+
+
+def _repetition(expected: Sequence[Event], got: Sequence[Event]) -> Difference | None:
+    """Whether calls that should repeat, or should not, do the other."""
+    pairs = zip(combinations(expected, 2), combinations(got, 2), strict=True)
+    for wanted, found in pairs:
+        same, is_same = (
+            same_data(*(event.value if isinstance(event, Returned) else None for event in pair))
+            for pair in (wanted, found)
+        )
+        if same and not is_same:
+            return Difference("value", "two calls with the same seed give different numbers", "", None)
+        if is_same and not same:
+            return Difference("value", "two calls with different seeds give the same numbers", "", None)
     return None
 
 

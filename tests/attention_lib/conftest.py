@@ -53,6 +53,8 @@ def lesson():
             "double": _exercise(["x"], double, hints),
             "quadruple": _exercise(["X"], square),
             "root": _exercise(["x"], refuse),
+            "estimate": _exercise(["n"], [_example("a hundred", [100], np.array(2.0))], tolerance=[0.1, 0]),
+            "past": _exercise(["n"], [_example("two", [2], np.eye(2))], lower_triangle=True),
             "fill": _exercise(["buffer", "value"], fill, writes_arguments=True),
         },
         "questions": {

@@ -301,3 +301,21 @@ def test_names_come_from_the_running_notebook(monkeypatch):
 def test_names_come_from_the_running_script_outside_a_notebook(monkeypatch):
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
     assert notebook.namespace() is vars(sys.modules["__main__"])
+
+
+@pytest.mark.parametrize(("answer", "right"), [("1.9", True), ("2.19", True), ("2.3", False)])
+def test_an_exercise_may_have_a_tolerance_of_its_own(cell, answer, right, capsys):
+    cell(f"def estimate(n): return {answer}")
+    if right:
+        check("estimate")
+        assert "right on the public example" in capsys.readouterr().out
+    else:
+        assert "the value is off" in failing("estimate")
+
+
+def test_where_only_the_lower_triangle_counts_the_rest_is_free(cell, capsys):
+    cell("def past(n): return np.array([[1.0, -np.inf], [0.0, 1.0]])")
+    check("past")
+    assert "right on" in capsys.readouterr().out
+    cell("def past(n): return np.array([[1.0, 0.0], [0.5, 1.0]])")
+    assert "1 of 4 values is off, at [1, 0]" in failing("past")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -304,3 +305,12 @@ def test_an_array_of_millions_is_not_taken_apart_to_be_counted(shape):
         assert tracemalloc.get_traced_memory()[1] < 10 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_above_the_diagonal_nothing_counts_where_only_the_lower_triangle_does():
+    lower = replace(DOUBLE, lower_triangle=True)
+    expected, answer = np.zeros((2, 3, 3)), np.triu(np.full((3, 3), np.nan), k=1) + np.zeros((2, 3, 3))
+    assert compare(expected, answer, lower) is None
+    assert compare(expected, answer, DOUBLE) is not None
+    answer[1, 2, 0] = 1
+    assert compare(expected, answer, lower).where == (1, 2, 0)

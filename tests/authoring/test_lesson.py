@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import nbformat
+import numpy as np
 import pytest
 
 from autograder.authoring.build import build
@@ -161,3 +162,55 @@ def test_a_reference_without_a_docstring_is_refused(course: Course) -> None:
 
     with pytest.raises(UserError, match="gram: its reference needs a docstring"):
         build(course)
+
+
+@pytest.fixture
+def two_lessons(course: Course) -> Course:
+    """The tiny course with a second lesson, which brings a function of the first."""
+    second = '# More rows\n\n```{code-cell}\nbring("gram", "01_tiny")\n```\n\n```{code-cell}\nhow_few\n```\n'
+    exercises = (
+        "from autograder.exercise import question\n"
+        'how_few = question("how_few", "number", prompt="How few rows can $X$ have?", key=1)\n'
+    )
+    (course.solutions / "lessons" / "02_more.md").write_text(second)
+    (course.solutions / "exercises" / "more.py").write_text(exercises)
+    return course
+
+
+def test_a_brought_function_is_released_as_the_call_that_brings_it(two_lessons: Course) -> None:
+    build(two_lessons)
+    released = cells(two_lessons.released("02_more"))["bring_gram"]
+
+    assert released["source"] == 'bring("gram", "01_tiny")'
+    assert released["metadata"]["nbgrader"]["solution"]
+    assert not released["metadata"]["nbgrader"]["locked"]
+    assert not released["metadata"]["nbgrader"]["grade"]
+
+
+def test_a_brought_function_stands_in_the_solved_notebook(two_lessons: Course) -> None:
+    build(two_lessons)
+    world: dict[str, object] = {}
+    exec("import numpy as np\n" + cells(two_lessons.solved("02_more"))["bring_gram"]["source"], world)
+
+    assert world["gram"](np.array([[1.0, 2.0], [3.0, 4.0]])).tolist() == [[5, 11], [11, 25]]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('"gram", "01_tiny"', '"gran", "01_tiny"', "no exercise gran to bring; it has gram, softened"),
+        (
+            '"gram", "01_tiny"',
+            '"gram", "02_more"',
+            "gram is brought from 02_more, which is no earlier lesson",
+        ),
+        ('"gram", "01_tiny"', '"gram", "00_none"', "no lesson '00_none'"),
+    ],
+)
+def test_a_function_that_cannot_be_brought_is_named(
+    two_lessons: Course, old: str, new: str, complaint: str
+) -> None:
+    change(two_lessons.solutions / "lessons" / "02_more.md", old, new)
+
+    with pytest.raises(UserError, match=complaint):
+        build(two_lessons)

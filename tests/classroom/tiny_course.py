@@ -9,7 +9,7 @@ from typing import ClassVar
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from autograder.authoring.cells import QUESTION_TAG
+from autograder.authoring import tags
 from autograder.authoring.release import released
 from autograder.classroom import worker
 from autograder.exercise import Outcome
@@ -162,7 +162,7 @@ def solved_notebook():
         new_code_cell(
             "# a number\nsum_of_two = 4",
             id="sum",
-            metadata={"tags": [QUESTION_TAG], **marks("sum_of_two", solution=True)},
+            metadata={"tags": [tags.QUESTION], **marks("sum_of_two", solution=True)},
         ),
         new_code_cell(
             'check("sum_of_two")', id="t-sum", metadata=marks("test_sum_of_two", points=1, **check)

@@ -15,6 +15,7 @@ import numpy as np
 from autograder.exercise import (
     alternative, example, exercise, free_text, misconception, question, raising, unchanged, values, aspect,
 )
+from autograder.sandbox.script import Call, Let
 
 
 def ragged(rng):
@@ -117,6 +118,23 @@ def root(x):
     if x < 0:
         raise ValueError("negative")
     return x**0.5
+
+
+def seeds(rng):
+    drawn = [Let("n", 10_000), Let("one", 1), Let("other", 2)]
+    return [*drawn, *(Call("mean_of_normals", ("n", seed)) for seed in ("one", "one", "other"))]
+
+
+@exercise(
+    points=1,
+    aspects=[values(1, seeds)],
+    examples=[example("by hand", 10_000, 3)],
+    tolerance=(0, 0.1),
+    repeatable=True,
+)
+def mean_of_normals(n, seed):
+    """The mean of n normal numbers drawn from seed."""
+    return np.random.default_rng(seed).normal(size=n).mean()
 
 
 pick = question("pick", "choice", key="B", prompt="Which?", options={"A": "a", "B": "b"},

@@ -416,3 +416,19 @@ def test_answers_that_need_no_upstream_are_carried_only_where_a_stand_in_shows_t
         sitting = judge.sitting()
         assert sitting.exercise("doubled", ask).misconception
         assert sitting.exercise("doubled_sums", ask, written).score == score
+
+
+@pytest.mark.parametrize(
+    ("mean_of_normals", "complaint"),
+    [
+        (lambda n, seed: np.random.RandomState(seed).normal(size=n).mean(), ""),
+        (lambda n, seed: np.random.default_rng().normal(size=n).mean(), "same seed give different numbers"),
+        (lambda n, seed: np.random.default_rng(7).normal(size=n).mean(), "seeds give the same numbers"),
+        (lambda n, seed: np.random.default_rng(seed).normal(size=n).std(), "the value is off"),
+    ],
+    ids=["another generator", "no seed", "one seed for all", "another number"],
+)
+def test_numbers_drawn_at_random_are_right_by_their_law_and_by_their_seed(judge, mean_of_normals, complaint):
+    verdict = judge.exercise("mean_of_normals", asking(mean_of_normals=mean_of_normals))
+    assert complaint in verdict.message
+    assert (verdict.score == 1) is (not complaint)
