@@ -1,4 +1,4 @@
-"""`make demo`: a sample class hands in lesson 1 and is graded, from the lesson's source to the class report.
+"""`make demo`: a sample class hands in every lesson and is graded, from the sources to the class report.
 
 Everything that the demo makes is in demo/, a course folder with a gradebook of its own; it is made anew
 each time.
@@ -21,7 +21,7 @@ from autograder.classroom import report
 from autograder.classroom.grade import grade
 from autograder.classroom.settings import link_class, nbgrader_config
 from autograder.course import Course
-from autograder.library import UserError
+from autograder.library import UserError, lesson_names
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -30,15 +30,17 @@ def main() -> int:
     started = time.monotonic()
     course = Course(REPOSITORY / "demo", REPOSITORY)
     try:
-        with step("Lesson 1, from its source to the students' notebook"):
-            build_if_stale(course)
-        with step(f"A class of {len(RECIPES)} hands it in"):
-            hand_in(course)
+        lessons = lesson_names(course.solutions)
+        with step(f"{len(lessons)} lessons, from their sources to the students' notebooks"):
+            build_if_stale(course, lessons)
+        with step(f"A class of {len(RECIPES)} hands in"):
+            hand_in(course, lessons)
         with step("Grading"):
-            grade(course, [LESSON])
+            grade(course, lessons)
             name_students(course)
         with step("Feedback for each student"):
-            generate_feedback(course)
+            for lesson in lessons:
+                generate_feedback(course, lesson)
         with step("The class report"):
             page = report.write(course)
     except UserError as error:
@@ -58,21 +60,22 @@ def step(title: str) -> Iterator[None]:
     print(f"   {time.monotonic() - started:.1f} s", flush=True)
 
 
-def build_if_stale(course: Course) -> None:
+def build_if_stale(course: Course, lessons: list[str]) -> None:
     try:
         build(course, check=True)
     except StaleBuild:
         build(course)
-    if not course.solved(LESSON).is_file():
-        build(course, [LESSON])
+    if missing := [lesson for lesson in lessons if not course.solved(lesson).is_file()]:
+        build(course, missing)
 
 
-def hand_in(course: Course) -> None:
-    """A fresh class folder with every student's notebook."""
+def hand_in(course: Course, lessons: list[str]) -> None:
+    """A fresh class folder with every student's notebooks."""
     shutil.rmtree(course.root, ignore_errors=True)
     course.root.mkdir()
     link_class(course)
-    write_sample_class(course.released(LESSON), course.submitted)
+    for lesson in lessons:
+        write_sample_class(course.released(lesson), course.submitted, lesson=lesson)
 
 
 def name_students(course: Course) -> None:
@@ -88,9 +91,9 @@ def name_students(course: Course) -> None:
             )
 
 
-def generate_feedback(course: Course) -> None:
+def generate_feedback(course: Course, lesson: str) -> None:
     """nbgrader's own command, run in the class folder. Raises UserError when it fails."""
-    command = [sys.executable, "-m", "nbgrader", "generate_feedback", LESSON, "--log-level=ERROR"]
+    command = [sys.executable, "-m", "nbgrader", "generate_feedback", lesson, "--log-level=ERROR"]
     done = subprocess.run(command, cwd=course.root, capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(f"nbgrader generate_feedback failed:\n{done.stderr or done.stdout}")
@@ -103,7 +106,7 @@ def what_to_open(course: Course, page: Path) -> str:
     lines = [
         ("the class report", page),
         ("the feedback of a student with several mistakes", feedback),
-        ("the notebook that students get", course.released(LESSON)),
+        ("the notebooks that students get", course.notebooks),
         ("what the class handed in", course.submitted),
         ("the gradebook", course.gradebook),
     ]

@@ -32,6 +32,11 @@ class Answers:
         ]
         return defined_as(name, chosen[0]) if chosen else self.right(name)
 
+    def other(self, name: str, number: int) -> str:
+        """The `number`-th of the other right implementations, counted round and round."""
+        known = self._exercise(name).alternatives
+        return defined_as(name, known[number % len(known)])
+
     def wrong(self, name: str, misconception: str) -> str:
         """The known mistake `misconception` in the exercise `name`. Raises KeyError when there is none."""
         known = {one.name: one.function for one in self._exercise(name).misconceptions}

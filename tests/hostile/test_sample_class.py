@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from sample_class import LESSON, RECIPES, Recipe, write_sample_class
+from sample_class.later_lessons import HABITS
 
 from autograder.course import Course
 from autograder.grading import Graded, Grader, Unreadable
+from autograder.library import lesson_names
 from autograder.sandbox.client import Limits
 
 REPOSITORY = Path(__file__).parents[2]
@@ -93,3 +95,18 @@ def test_every_readable_file_is_a_valid_notebook(course: Course) -> None:
         for recipe in RECIPES:
             if recipe.readable:
                 nbformat.validate(nbformat.read(handed_in_by(course, recipe), as_version=4))
+
+
+@pytest.mark.parametrize("lesson", lesson_names(REPOSITORY / "solutions")[1:])
+def test_in_later_lessons_everyone_loses_what_their_habits_say(tmp_path: Path, lesson: str) -> None:
+    course = Course(tmp_path, REPOSITORY)
+    recipes = write_sample_class(course.released(lesson), course.submitted, lesson=lesson)
+    assert len(recipes) == len(HABITS)
+    with Grader(course, lesson, limits=LIMITS) as grader:
+        for recipe in recipes:
+            result = grader.grade(course.submitted / recipe.student / lesson / f"{lesson}.ipynb")
+            verdicts = {**result.exercises, **result.questions}
+            lost = {name: v.message for name, v in verdicts.items() if v.score != v.max_score}
+            named = {name: v.misconception for name, v in result.exercises.items() if v.misconception}
+            assert lost.keys() == recipe.loses, (recipe.student, lost)
+            assert named == dict(recipe.mistakes), recipe.student
