@@ -2,8 +2,8 @@
 each time they are made.
 
 Right answers and known mistakes are read from the hidden solution library, so this belongs to the
-instructor's repository. A recipe says what a submission shows and what it should lose: `RECIPES` those of lesson 1, `recipes_of`
-those of any lesson.
+instructor's repository. A recipe says what a submission shows and what it should lose: `RECIPES` holds
+lesson 1's, `recipes_of` gives those of any lesson.
 """
 
 from __future__ import annotations
