@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
@@ -25,6 +26,7 @@ DIFFERENCE_COLOURS = "Greys"
 SERIES_COLOURS = ("#0072B2", "#E69F00", "#000000", "#D55E00", "#56B4E9", "#009E73")
 HATCHES = ("", "///", "...", "xx", "\\\\", "++")
 MARKERS = ("o", "^", "s", "D", "v", "P")
+LINES = ("-", "--", ":", "-.", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (8, 2.5)))
 
 _LARGEST = (13.0, 11.0)  # inches
 _CHARACTER = 0.085  # inches, one character of a tick label with its share of the gap
@@ -130,7 +132,7 @@ def ticks(axes: Axes, axis: str, labels: Sequence[Any], inches: float) -> None:
     texts = [str(label) for label in labels]
     room = inches / max(1, len(texts))
     if axis == "x":
-        texts = [_broken(text, int(room / _CHARACTER) - 1) for text in texts]
+        texts = [broken(text, room - _CHARACTER) for text in texts]
     longest = max((len(line) for text in texts for line in text.split("\n")), default=0)
     width = (longest + 1.4) * _CHARACTER
     # Three characters, most often a number, are easier left out than read aslant.
@@ -141,8 +143,9 @@ def ticks(axes: Axes, axis: str, labels: Sequence[Any], inches: float) -> None:
     (axes.set_xticks if axis == "x" else axes.set_yticks)(range(0, len(texts), step), texts[::step], **style)
 
 
-def _broken(text: str, width: int) -> str:
-    """`text` in lines of `width` characters, where its words are that short and three lines do."""
+def broken(text: str, inches: float) -> str:
+    """`text` in lines that fit `inches`, where its words are that short and three lines do."""
+    width = int(inches / _CHARACTER)
     lines = textwrap.wrap(text, max(1, width), break_long_words=False)
     fits = 1 < len(lines) <= 3 and max(map(len, lines)) <= width
     return "\n".join(lines) if fits else text
@@ -152,9 +155,25 @@ def legend(figure: Figure, axes: Axes, names: Sequence[str]) -> None:
     """Name the series below the axes, where no point or bar can lie under their names. None for one."""
     if len(names) < 2:
         return
-    inches = sum(0.8 + _CHARACTER * len(name) for name in names)
-    beside = len(names) if inches < figure.get_figwidth() else 1
+    inches = [0.8 + _CHARACTER * len(name) for name in names]
+    beside = len(names)
+    if sum(inches) > figure.get_figwidth():
+        fitting = max(1, int(figure.get_figwidth() / max(inches)))
+        beside = math.ceil(len(names) / math.ceil(len(names) / fitting))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=beside, fontsize=9)
+
+
+def log_scale(axis: Axis, values: np.ndarray, wanted: bool) -> None:
+    """Make `axis` logarithmic where that is `wanted`, in powers of two if all `values` are such."""
+    if not wanted:
+        return
+    powers_of_two = bool(np.all(np.frexp(values)[0] == 0.5))
+    style = {"base": 2} if powers_of_two else {}
+    (axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale)(
+        "log", nonpositive="mask", **style
+    )
+    if powers_of_two:
+        axis.set_major_formatter(lambda value, _: f"{value:.7g}")
 
 
 def without_box(axes: Axes) -> None:

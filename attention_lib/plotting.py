@@ -16,17 +16,35 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from attention_lib.matrices import (
+    ACROSS,
+    as_rows,
+    cells_size,
+    comparison_alt,
+    has_room,
+    labels_by_shape,
+    matrices_alt,
+    matrix_alt,
+    name_cells,
+    panels_in_rows,
+    scale,
+    shared_cell,
+    three_panels,
+)
 from attention_lib.picture import (
     DIFFERENCE_COLOURS,
     HATCHES,
+    LINES,
     MARKERS,
     SERIES_COLOURS,
     SIZE_COLOURS,
     Picture,
+    broken,
     draw_matrix,
     finite_range,
     label_points,
     legend,
+    log_scale,
     picture,
     short_number,
     shown,
@@ -34,7 +52,7 @@ from attention_lib.picture import (
     without_box,
 )
 
-_MOST_NUMBERS = 150
+_MOST_MARKERS = 25
 
 
 def heat_map(
@@ -51,16 +69,61 @@ def heat_map(
     """Draw `matrix` (n, m), or one row (m,), as colours, with the numbers written in when they fit.
 
     `value` names what the colours stand for, with its unit; `rows` and `columns` name the axes. Cells
-    that hold nan or ±inf are hatched. Raises ValueError unless `matrix` has one or two axes.
+    that hold nan or ±inf are hatched; True and False are drawn as 1 and 0. Raises ValueError unless
+    `matrix` has one or two axes.
     """
-    cells = _as_rows(matrix, "matrix")
-    width, height = _cells_size(cells.shape)
-    figure = picture(width + 1.9, height + 1.3, alt or _matrix_alt(title or value, cells))
+    cells = as_rows(matrix, "matrix")
+    width, height = cells_size(cells.shape)
+    figure = picture(width + 1.9, height + 1.3, alt or matrix_alt(title or value, cells))
     axes = figure.add_subplot()
-    draw_matrix(axes, cells, finite_range(cells), SIZE_COLOURS, cells if _has_room(cells.shape) else None)
-    _name_cells(axes, cells.shape, row_labels, column_labels)
+    limits, bar_ticks = scale([matrix])
+    draw_matrix(axes, cells, limits, SIZE_COLOURS, cells if has_room(cells.shape) else None)
+    name_cells(axes, cells.shape, row_labels, column_labels)
     axes.set(title=title, xlabel=columns, ylabel=rows if np.ndim(matrix) == 2 else "")
-    figure.colorbar(axes.images[0], ax=axes, label=value)
+    figure.colorbar(axes.images[0], ax=axes, label=value, ticks=bar_ticks)
+    return shown(figure)
+
+
+def heat_maps(
+    matrices: Mapping[str, Any],
+    row_labels: Sequence[Any] | None = None,
+    column_labels: Sequence[Any] | None = None,
+    title: str = "",
+    alt: str = "",
+    *,
+    value: str = "weight",
+    rows: str = "position i",
+    columns: str = "position j",
+) -> Picture:
+    """Draw several matrices, each (n, m) or (m,) and under its own title, on one scale of colours.
+
+    Four stand side by side, the next four below. Neighbours with as many rows or columns share the
+    labels at the left and at the bottom. The shapes may differ: labels then name the cells of those
+    matrices that have as many rows or columns. The rest is as in `heat_map`. Raises ValueError for labels
+    that fit no matrix.
+    """
+    cells = {name: as_rows(matrix, f"the matrix {name!r}") for name, matrix in matrices.items()}
+    if not cells:
+        raise ValueError("there is no matrix to draw: expected a dict of one or more, each under its title")
+    shapes = [values.shape for values in cells.values()]
+    row_names = labels_by_shape(row_labels, [shape[0] for shape in shapes], "row")
+    column_names = labels_by_shape(column_labels, [shape[1] for shape in shapes], "column")
+    cell, written = shared_cell(list(cells.values()))
+    sizes = [cells_size(shape, cell) for shape in shapes]
+    figure, panels = panels_in_rows(sizes, alt or matrices_alt(title or value, cells))
+    limits, bar_ticks = scale(list(matrices.values()))
+    for number, (name, values) in enumerate(cells.items()):
+        panel, beside, below = panels[number], number - 1, number + ACROSS
+        draw_matrix(panel, values, limits, SIZE_COLOURS, values if written else None)
+        name_cells(panel, values.shape, row_names[number], column_names[number], sizes[number])
+        panel.set(title=broken(name, sizes[number][0]), xlabel=columns)
+        panel.set(ylabel=rows if np.ndim(matrices[name]) == 2 else "")
+        if number % ACROSS and shapes[beside][0] == values.shape[0]:
+            panel.set(yticks=[], ylabel="")
+        if below < len(shapes) and shapes[below][1] == values.shape[1]:
+            panel.set(xticks=[], xlabel="")
+    figure.colorbar(panels[0].images[0], ax=panels, label=value, ticks=bar_ticks, pad=0.02, aspect=30)
+    figure.suptitle(title)
     return shown(figure)
 
 
@@ -70,20 +133,20 @@ def compare_heat_maps(expected: Any, yours: Any, title: str = "", alt: str = "")
     The first two share one scale of colours. The numbers in the third are yours − expected.
     Raises ValueError when the shapes differ.
     """
-    wanted, given = _as_rows(expected, "expected"), _as_rows(yours, "yours")
+    wanted, given = as_rows(expected, "expected"), as_rows(yours, "yours")
     if wanted.shape != given.shape:
         raise ValueError(f"expected has shape {np.shape(expected)}, yours {np.shape(yours)}: they must agree")
     with np.errstate(invalid="ignore", over="ignore"):
         difference = np.where((wanted == given) | (np.isnan(wanted) & np.isnan(given)), 0.0, given - wanted)
-    figure, panels = _three_panels(wanted.shape, alt or _comparison_alt(title, difference))
-    common = finite_range(np.stack([wanted, given]))
+    figure, panels = three_panels(wanted.shape, alt or comparison_alt(title, difference))
+    common, _ = scale([wanted, given])
     largest = finite_range(np.abs(difference))[1] or 1.0
-    written = [wanted, given, difference] if _has_room(wanted.shape) else [None] * 3
+    written = [wanted, given, difference] if has_room(wanted.shape) else [None] * 3
     draw_matrix(panels[0], wanted, common, SIZE_COLOURS, written[0])
     draw_matrix(panels[1], given, common, SIZE_COLOURS, written[1])
     draw_matrix(panels[2], np.abs(difference), (0.0, largest), DIFFERENCE_COLOURS, written[2])
     for panel, name in zip(panels, ("expected", "yours", "yours − expected"), strict=True):
-        _name_cells(panel, wanted.shape, None, None)
+        name_cells(panel, wanted.shape)
         flat = np.ndim(expected) < 2
         panel.set(title=name, xlabel="position" if flat else "column j", ylabel="" if flat else "row i")
     figure.colorbar(panels[1].images[0], ax=list(panels[:2]), label="value")
@@ -160,6 +223,42 @@ def scatter(
     return shown(figure)
 
 
+def lines(
+    x: Any,
+    y: Any,
+    title: str = "",
+    alt: str = "",
+    *,
+    x_name: str = "x",
+    y_name: str = "y",
+    log_x: bool = False,
+    log_y: bool = False,
+) -> Picture:
+    """Draw curves through the points (x, y), both (n,), with a marker at each point, or at some of very many.
+
+    `y` may be a dict of several series by name, each with its own marker and kind of line. A curve has a
+    gap where it holds nan or ±inf. `x_name` and `y_name` name the axes, with their units; `log_x` and
+    `log_y` make an axis logarithmic: it has gaps at 0 and below, too.
+    """
+    places = np.asarray(x, dtype=float)
+    series = _series(y, len(places), "x")
+    figure = picture(6.4, 4.2, alt or title or f"{y_name} against {x_name}")
+    axes = figure.add_subplot()
+    for number, (name, heights) in enumerate(series.items()):
+        style = {"marker": MARKERS[number % 6], "color": SERIES_COLOURS[number % 6]}
+        style |= {"linestyle": LINES[number % 6], "markeredgecolor": "white", "markeredgewidth": 0.5}
+        style["markevery"] = max(1, len(places) // _MOST_MARKERS)
+        axes.plot(places, heights, label=name, linewidth=1.6, markersize=6.5, **style)
+    axes.set(title=title, xlabel=x_name, ylabel=y_name)
+    log_scale(axes.xaxis, places, log_x)
+    log_scale(axes.yaxis, np.concatenate(list(series.values())), log_y)
+    axes.grid(alpha=0.3)
+    axes.set_axisbelow(True)
+    without_box(axes)
+    legend(figure, axes, list(series))
+    return shown(figure)
+
+
 def vectors_2d(
     points: Any,
     labels: Sequence[str] | None = None,
@@ -181,48 +280,6 @@ def vectors_2d(
         _arrow(axes, end, name, SERIES_COLOURS[number % 6])
     axes.set(title=title, xlabel=x_name, ylabel=y_name)
     return shown(figure)
-
-
-def _as_rows(matrix: Any, name: str) -> np.ndarray:
-    array = np.asarray(matrix, dtype=float)
-    if array.ndim not in (1, 2) or array.size == 0:
-        raise ValueError(f"{name} has shape {array.shape}: expected (n, m) or (n,), not empty")
-    return np.atleast_2d(array)
-
-
-def _has_room(shape: tuple[int, ...]) -> bool:
-    """Is there room for a number in each cell?"""
-    return shape[0] * shape[1] <= _MOST_NUMBERS and max(shape) <= 20
-
-
-def _cells_size(shape: tuple[int, ...]) -> tuple[float, float]:
-    """Inches across and down for a matrix of `shape`."""
-    cell = 0.55 if _has_room(shape) else 0.26
-    return max(1.6, min(11.0, cell * shape[1])), max(0.9, min(6.0, cell * shape[0]))
-
-
-def _three_panels(shape: tuple[int, ...], alt: str) -> tuple[Picture, list[Axes]]:
-    """Side by side where that fits a page, one above the other where the matrix is wide."""
-    width, height = _cells_size(shape)
-    if 3 * width + 3.4 <= 13 or height > 3:
-        figure = picture(3 * width + 3.4, height + 1.3, alt)
-        return figure, list(figure.subplots(1, 3))
-    figure = picture(width + 1.8, 3 * height + 2.6, alt)
-    return figure, list(figure.subplots(3, 1))
-
-
-def _name_cells(
-    axes: Axes, shape: tuple[int, ...], rows: Sequence[Any] | None, columns: Sequence[Any] | None
-) -> None:
-    for labels, count, name in ((rows, shape[0], "row"), (columns, shape[1], "column")):
-        if labels is not None and len(labels) != count:
-            raise ValueError(f"{len(labels)} {name} labels for {count} {name}s: expected one for each")
-    width, height = _cells_size(shape)
-    ticks(axes, "x", columns if columns is not None else range(shape[1]), width)
-    if shape[0] > 1 or rows is not None:
-        ticks(axes, "y", rows if rows is not None else range(shape[0]), height)
-    else:
-        axes.set_yticks([])
 
 
 def _series(values: Any, count: int, against: str) -> dict[str, np.ndarray]:
@@ -266,14 +323,3 @@ def _arrow(axes: Axes, end: np.ndarray, name: str, colour: str) -> None:
         bbox=backing,
         annotation_clip=False,
     )
-
-
-def _matrix_alt(title: str, values: np.ndarray) -> str:
-    low, high = finite_range(values)
-    return f"Heat map, {values.shape[0]} by {values.shape[1]}: {title}. Values from {low:.3g} to {high:.3g}."
-
-
-def _comparison_alt(title: str, difference: np.ndarray) -> str:
-    off = np.abs(np.nan_to_num(difference, nan=np.inf)) > 1e-9
-    counted = f"{int(off.sum())} of {difference.size} cells differ"
-    return f"Three heat maps, {title}: expected, yours and their difference. {counted}."

@@ -14,6 +14,7 @@ from attention_lib import picture, plotting
 from attention_lib.picture import short_number
 
 WORDS = ["the", "cat", "sat"]
+WORDY = ["the", "landscape", "was", "near", "the", "river", "bank"]
 WEIGHTS = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.2, 0.3, 0.5]])
 
 
@@ -115,6 +116,19 @@ def test_wrong_labels_are_refused_with_both_numbers():
         plotting.heat_map(WEIGHTS, ["a", "b"])
 
 
+def test_a_mask_is_drawn_as_zeros_and_ones():
+    allowed = np.array([[True, False], [True, True]])
+    axes, colours = plotting.heat_map(allowed).axes
+    assert texts(axes) == ["1", "0", "1", "1"]
+    np.testing.assert_array_equal(axes.images[0].get_array(), [[1, 0], [1, 1]])
+    assert list(colours.get_yticks()) == [0, 1]
+
+
+def test_a_mask_that_allows_everything_has_the_colours_of_any_other():
+    axes = plotting.heat_map(np.ones((2, 2), dtype=bool)).axes[0]
+    assert axes.images[0].get_clim() == (0, 1)
+
+
 @pytest.mark.parametrize("matrix", [1.0, np.ones((2, 2, 2)), np.ones((0, 3))])
 def test_what_is_no_matrix_is_refused_with_its_shape(matrix):
     with pytest.raises(ValueError, match=r"matrix has shape .*: expected \(n, m\) or \(n,\)"):
@@ -150,6 +164,84 @@ def test_two_infinities_or_two_nans_do_not_differ():
 def test_a_comparison_of_two_shapes_is_refused():
     with pytest.raises(ValueError, match=r"expected has shape \(2,\), yours \(3,\)"):
         plotting.compare_heat_maps([1, 2], [1, 2, 3])
+
+
+def test_heat_maps_share_one_scale_of_colours_and_one_bar():
+    scores = np.array([[1.0, -np.inf, 0.0], [3.0, 2.0, np.nan]])
+    figure = plotting.heat_maps({"before": WEIGHTS, "after": scores}, title="Masked", value="score")
+    before, after, colours = figure.axes
+    np.testing.assert_array_equal(before.images[0].get_array(), WEIGHTS)
+    assert before.images[0].get_clim() == after.images[0].get_clim() == (0, 3)
+    assert colours.get_ylabel() == "score"
+    assert [before.get_title(), after.get_title()] == ["before", "after"]
+    assert texts(after) == ["1", "−∞", "0", "3", "2", "nan"]
+    assert [bool(collection.get_hatch()) for collection in after.collections] == [True, True]
+    assert figure.alt == "2 heat maps, Masked: before, after. Values from 0 to 3."
+
+
+def test_neighbouring_heat_maps_share_the_labels_at_the_left_and_at_the_bottom():
+    figure = plotting.heat_maps(
+        {f"head {k}": WEIGHTS for k in range(6)}, WORDS, WORDS, rows="query i", columns="key j"
+    )
+    panels = figure.axes[:6]
+    assert [tick_texts(panel.yaxis) for panel in panels] == [WORDS, [], [], [], WORDS, []]
+    assert [panel.get_ylabel() for panel in panels] == ["query i", "", "", "", "query i", ""]
+    assert [tick_texts(panel.xaxis) for panel in panels] == [[], [], WORDS, WORDS, WORDS, WORDS]
+    assert [panel.get_xlabel() for panel in panels] == ["", "", "key j", "key j", "key j", "key j"]
+
+
+def test_after_four_heat_maps_a_new_row_begins():
+    figure = plotting.heat_maps({f"head {k}": WEIGHTS for k in range(5)})
+    figure.draw_without_rendering()
+    first, second, *_, fifth = (panel.get_position() for panel in figure.axes[:5])
+    assert second.y0 == pytest.approx(first.y0)
+    assert fifth.y1 < first.y0
+    assert fifth.x0 == pytest.approx(first.x0)
+
+
+def test_labels_name_the_cells_of_the_matrices_that_have_as_many():
+    queries, scores = np.zeros((3, 2)), np.zeros((3, 3))
+    left, right, _ = plotting.heat_maps({"Q": queries, "scores": scores}, WORDS, WORDS).axes
+    assert tick_texts(left.xaxis) == ["0", "1"]
+    assert tick_texts(right.xaxis) == WORDS
+    assert tick_texts(left.yaxis) == WORDS
+
+
+def test_cells_of_heat_maps_of_different_shapes_have_one_size():
+    figure = plotting.heat_maps({"Q": np.zeros((3, 4)), "K": np.zeros((6, 4)), "scores": np.zeros((3, 6))})
+    figure.draw_without_rendering()
+    shapes = [panel.images[0].get_array().shape for panel in figure.axes[:3]]
+    boxes = [panel.get_window_extent() for panel in figure.axes[:3]]
+    sides = [(box.height / n, box.width / m) for box, (n, m) in zip(boxes, shapes, strict=True)]
+    assert np.ptp(sides) < 0.25 * np.mean(sides)
+
+
+@pytest.mark.parametrize("number", [0.0, -2.0, np.inf])
+def test_equal_numbers_have_equal_colours_in_every_panel(number):
+    figure = plotting.heat_maps({"a": np.full((2, 2), number), "b": np.full(3, number)})
+    figure.draw_without_rendering()
+    low, high = figure.axes[0].images[0].get_clim()
+    assert low < high
+    assert figure.axes[1].images[0].get_clim() == (low, high)
+
+
+def test_labels_that_fit_no_heat_map_are_refused():
+    with pytest.raises(ValueError, match="2 row labels for 3 or 4 rows"):
+        plotting.heat_maps({"a": WEIGHTS, "b": np.zeros((4, 3))}, ["x", "y"])
+
+
+def test_heat_maps_of_nothing_are_refused():
+    with pytest.raises(ValueError, match="no matrix to draw"):
+        plotting.heat_maps({})
+    with pytest.raises(ValueError, match=r"the matrix 'W' has shape \(2, 2, 2\)"):
+        plotting.heat_maps({"W": np.ones((2, 2, 2))})
+
+
+def test_numbers_that_do_not_fit_several_panels_are_left_out():
+    wide = {f"head {k}": np.full((9, 9), 0.12) for k in range(4)}
+    assert texts(plotting.heat_maps(wide).axes[0]) == []
+    narrow = {f"head {k}": np.full((9, 9), True) for k in range(4)}
+    assert texts(plotting.heat_maps(narrow).axes[0]) == ["1"] * 81
 
 
 def test_bars_are_labelled_and_as_high_as_their_values():
@@ -220,6 +312,63 @@ def test_two_series_of_points_have_markers_of_their_own():
     assert legend_texts(figure) == ["dot", "cosine"]
     first, second = axes.collections
     assert first.get_paths()[0].vertices.shape != second.get_paths()[0].vertices.shape
+
+
+def test_lines_go_through_their_points_each_with_a_marker():
+    figure = plotting.lines([1, 2, 5], [3, 4, 5], "Time", x_name="n", y_name="time (s)")
+    [axes] = figure.axes
+    [curve] = axes.lines
+    np.testing.assert_array_equal(curve.get_xydata(), [[1, 3], [2, 4], [5, 5]])
+    assert curve.get_marker() == "o"
+    assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("Time", "n", "time (s)")
+    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "linear")
+    assert figure.alt == "Time"
+    assert figure.legends == []
+
+
+def test_lines_differ_in_marker_and_kind_of_line():
+    figure = plotting.lines([1, 2], {name: [1, 2] for name in "abcdef"})
+    curves = figure.axes[0].lines
+    assert len({curve.get_marker() for curve in curves}) == 6
+    assert len({str(curve._dash_pattern) for curve in curves}) == 6
+    assert legend_texts(figure) == list("abcdef")
+
+
+def test_lines_have_a_gap_where_a_point_is_missing():
+    [axes] = plotting.lines([1, 2, 3], {"all": [1, 2, 3], "some": [1, np.nan, np.inf]}).axes
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), [1, np.nan, np.inf])
+    assert axes.get_ylim()[1] < 4
+
+
+def test_logarithmic_axes_are_asked_for():
+    [axes] = plotting.lines([1, 10, 1000], [0, 1, 2], log_x=True).axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
+    [axes] = plotting.lines([1, 10, 1000], [0, 1, 2], log_y=True).axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
+
+
+def test_a_logarithmic_axis_of_powers_of_two_counts_in_them():
+    figure = plotting.lines(2.0 ** np.arange(4, 9), np.arange(5), log_x=True)
+    figure.draw_without_rendering()
+    [axes] = figure.axes
+    shown = in_view(axes.get_xticklabels(), axes.get_xlim(), 0)
+    assert [label.get_text() for label in shown] == ["16", "32", "64", "128", "256"]
+
+
+def test_very_many_points_have_fewer_markers():
+    [axes] = plotting.lines(np.arange(100), np.arange(100)).axes
+    assert axes.lines[0].get_markevery() == 4
+
+
+def test_a_curve_of_another_length_is_refused():
+    with pytest.raises(ValueError, match=r"the values of 'a' have shape \(2,\): expected \(3,\)"):
+        plotting.lines([1, 2, 3], {"a": [1, 2]})
+
+
+def test_many_names_in_a_legend_take_as_few_rows_as_fit():
+    figure = plotting.lines([1, 2], {f"a name of series {k}": [1, 2] for k in range(6)})
+    [legend] = figure.legends
+    assert legend._ncols == 2
 
 
 def test_vectors_start_at_the_origin_with_equal_scales():
@@ -293,6 +442,16 @@ def test_pyplot_knows_nothing_of_the_pictures():
         lambda: plotting.bars({"dot": [1, 2], "cosine": [3, 4]}, ["a long word", "another"], "A title"),
         lambda: plotting.scatter([1, 2], [3, 4], ["a", "b"], "A title"),
         lambda: plotting.vectors_2d([[3, 4], [-1, 2]], ["x_0 = (3, 4)", "x_1"], "A title"),
+        lambda: plotting.lines([1, 2, 1024], {"dot": [1, 2, 3], "cosine": [3, 4, 5]}, "A title", log_x=True),
+        lambda: plotting.lines([1, 10, 1e5], [1e-9, 1, 1e5], "A title", log_x=True, log_y=True),
+        lambda: plotting.heat_maps({"one": WEIGHTS, "two": WEIGHTS}, WORDS, WORDS, "A title"),
+        lambda: plotting.heat_maps(
+            {f"head {k}": np.ones((7, 7)) for k in range(12)}, WORDY, range(7), "A title"
+        ),
+        lambda: plotting.heat_maps(
+            {"Q": np.ones((7, 32)), "scores": np.ones((7, 7))}, WORDY, range(7), "A title"
+        ),
+        lambda: plotting.heat_maps({f"a rather long title {k}": [0.5] for k in range(4)}, title="A title"),
     ],
 )
 def test_no_text_lies_on_another(draw):
