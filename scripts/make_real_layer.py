@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from minilm import DATA, ModelFiles, npz_bytes, provenance, read_model, rows_of, sha256, tensor
+from minilm import DATA, ModelFiles, provenance, read_model, rows_of, tensor
+from stored import npz_bytes, sha256
 
 LAYER = "encoder.layer.0.attention"
 #: the course's name → the model's

@@ -22,7 +22,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from minilm import DATA, ModelFiles, npy_bytes, provenance, read_model, rows_of, sha256, tensor
+from minilm import DATA, ModelFiles, provenance, read_model, rows_of, tensor
+from stored import npy_bytes, sha256
 
 TABLE = "embeddings.word_embeddings.weight"
 

