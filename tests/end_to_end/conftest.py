@@ -18,6 +18,8 @@ from autograder.sandbox.client import Limits
 
 REPOSITORY = Path(__file__).parents[2]
 LESSONS = library.lesson_names(REPOSITORY / "solutions")
+#: For what depends on the sandbox and not on what is asked: one lesson is enough.
+on_one_lesson = pytest.mark.parametrize("lesson", LESSONS[:1], indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")

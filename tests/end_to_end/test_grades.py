@@ -13,6 +13,8 @@ from sample_class.answers import defined_as
 
 from autograder.exercise import Outcome
 
+from .conftest import on_one_lesson
+
 CONTRACT = {"lesson", "score", "max_score", "needs_manual", "exercises", "questions", "sandbox", "seconds"}
 
 
@@ -130,6 +132,7 @@ def test_judge_command_reads_the_lesson_from_an_option(course, lesson, tmp_path)
     assert printed["score"] == 0
 
 
+@on_one_lesson
 def test_a_notebook_that_cannot_be_read_is_one_clear_line_and_exit_2(lesson, tmp_path):
     path = tmp_path / f"{lesson}.ipynb"
     path.write_text("{ not json")
@@ -138,11 +141,20 @@ def test_a_notebook_that_cannot_be_read_is_one_clear_line_and_exit_2(lesson, tmp
     assert "not valid JSON" in json.loads(done.stdout)["error"]
 
 
+def test_a_function_that_cannot_be_run_costs_its_own_exercise_alone(quick_grader, solved, hidden):
+    for name, exercise in hidden.exercises.items():
+        broken = f"def {name}(*arguments, **named):\n    import os\n    os._exit(0)\n"
+        graded = quick_grader.grade_notebook(with_cell(solved, name, broken))
+        assert (graded.exercises[name].outcome, graded.exercises[name].score) == (Outcome.ERRORED, 0)
+        lost = {n: v.message for n, v in graded.exercises.items() if v.score < v.max_score and n != name}
+        assert graded.score == hidden.max_score - exercise.points, (name, lost)
+
+
+@on_one_lesson
 @pytest.mark.parametrize(
     ("trouble", "outcome"),
     [
         ("while True:\n        pass", Outcome.TIMED_OUT),
-        ("import os\n    os._exit(0)", Outcome.ERRORED),
         ("return np.ones(8 << 30)", Outcome.ERRORED),
         ("while True:\n        print('x' * 10_000)", Outcome.TIMED_OUT),
     ],
@@ -155,6 +167,7 @@ def test_trouble_in_one_function_costs_that_exercise_alone(quick_grader, solved,
         assert graded.score == hidden.max_score - exercise.points, name
 
 
+@on_one_lesson
 @pytest.mark.parametrize(
     ("trouble", "outcome"),
     [

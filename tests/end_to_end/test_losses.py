@@ -16,6 +16,10 @@ from autograder.grading import LOSSES_BORNE, Grader
 from autograder.judging import runner
 from autograder.sandbox.client import Sandbox, SandboxLost
 
+from .conftest import on_one_lesson
+
+pytestmark = on_one_lesson
+
 
 def zygote_of(child: int) -> int:
     pid = child

@@ -14,6 +14,10 @@ from autograder.grading import Grader
 from autograder.library import UserError
 from autograder.sandbox import isolation
 
+from .conftest import on_one_lesson
+
+pytestmark = on_one_lesson
+
 BASE = {"limits", "privileges", "landlock", "seccomp"}
 LESSER_KERNEL = Path(__file__).parents[1] / "lesser_kernel.py"
 
