@@ -45,6 +45,8 @@ class Picture(Figure):
 
     def show(self) -> None:
         """Show the picture under the running cell. Does nothing outside a notebook."""
+        if notebook.shell() is None:
+            return
         png = self._png()
         if notebook.show_html(self._html_of(png), f"[picture: {self.alt}]", png):
             self._shown_in = notebook.cell_number()
@@ -163,11 +165,12 @@ def legend(figure: Figure, axes: Axes, names: Sequence[str]) -> None:
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=beside, fontsize=9)
 
 
-def log_scale(axis: Axis, values: np.ndarray, wanted: bool) -> None:
-    """Make `axis` logarithmic where that is `wanted`, in powers of two if all `values` are such."""
-    if not wanted:
+def log_scale(axis: Axis, values: np.ndarray) -> None:
+    """Make `axis` logarithmic, in powers of two if all `values` are such. Linear where none is above 0."""
+    drawn = values[np.isfinite(values) & (values > 0)]
+    if not drawn.size:
         return
-    powers_of_two = bool(np.all(np.frexp(values)[0] == 0.5))
+    powers_of_two = bool(np.all(np.frexp(drawn)[0] == 0.5))
     style = {"base": 2} if powers_of_two else {}
     (axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale)(
         "log", nonpositive="mask", **style

@@ -238,7 +238,7 @@ def lines(
 
     `y` may be a dict of several series by name, each with its own marker and kind of line. A curve has a
     gap where it holds nan or ±inf. `x_name` and `y_name` name the axes, with their units; `log_x` and
-    `log_y` make an axis logarithmic: it has gaps at 0 and below, too.
+    `log_y` make an axis logarithmic: its curves have gaps at 0 and below, too.
     """
     places = np.asarray(x, dtype=float)
     series = _series(y, len(places), "x")
@@ -250,8 +250,10 @@ def lines(
         style["markevery"] = max(1, len(places) // _MOST_MARKERS)
         axes.plot(places, heights, label=name, linewidth=1.6, markersize=6.5, **style)
     axes.set(title=title, xlabel=x_name, ylabel=y_name)
-    log_scale(axes.xaxis, places, log_x)
-    log_scale(axes.yaxis, np.concatenate(list(series.values())), log_y)
+    if log_x:
+        log_scale(axes.xaxis, places)
+    if log_y:
+        log_scale(axes.yaxis, np.concatenate(list(series.values())))
     axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
     without_box(axes)

@@ -347,6 +347,13 @@ def test_logarithmic_axes_are_asked_for():
     assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
 
 
+@pytest.mark.parametrize("values", [[0, 0, 0], [-1, -2, -3], [np.nan] * 3])
+def test_an_axis_with_nothing_above_zero_stays_linear(values):
+    figure = plotting.lines([1, 2, 4], values, log_y=True)
+    figure.draw_without_rendering()
+    assert figure.axes[0].get_yscale() == "linear"
+
+
 def test_a_logarithmic_axis_of_powers_of_two_counts_in_them():
     figure = plotting.lines(2.0 ** np.arange(4, 9), np.arange(5), log_x=True)
     figure.draw_without_rendering()
