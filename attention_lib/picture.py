@@ -7,7 +7,9 @@ import html
 import io
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,7 @@ LINES = ("-", "--", ":", "-.", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (8, 2.5)))
 _LARGEST = (13.0, 11.0)  # inches
 _CHARACTER = 0.085  # inches, one character of a tick label with its share of the gap
 _LINE = 0.2  # inches
+_held_back: ContextVar[bool] = ContextVar("held back", default=False)
 
 
 class Picture(Figure):
@@ -41,23 +44,25 @@ class Picture(Figure):
 
     def to_html(self) -> str:
         """The picture as an HTML image with its alt text."""
-        return self._html_of(self._png())
+        return image(self.alt, self.png())
 
     def show(self) -> None:
         """Show the picture under the running cell. Does nothing outside a notebook."""
         if notebook.shell() is None:
             return
-        png = self._png()
-        if notebook.show_html(self._html_of(png), f"[picture: {self.alt}]", png):
-            self._shown_in = notebook.cell_number()
+        png = self.png()
+        notebook.show_html(image(self.alt, png), f"[picture: {self.alt}]", png)
+        self.mark_as_shown()
 
-    def _png(self) -> str:
+    def mark_as_shown(self) -> None:
+        """Have the running cell not show the picture again when it is the cell's last value."""
+        self._shown_in = notebook.cell_number()
+
+    def png(self) -> str:
+        """The picture as PNG in base64."""
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
         return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-    def _html_of(self, png: str) -> str:
-        return f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{png}">'
 
     def _ipython_display_(self) -> None:
         # A drawing function has shown the picture already; the cell's last value would show it twice.
@@ -73,10 +78,26 @@ def picture(width: float, height: float, alt: str) -> Picture:
     return figure
 
 
+def image(alt: str, png: str) -> str:
+    """HTML of a picture in base64 with its alt text."""
+    return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{png}" style="max-width: 100%">'
+
+
 def shown(figure: Picture) -> Picture:
-    """Show `figure` under the running cell, and hand it back."""
-    figure.show()
+    """Show `figure` under the running cell unless pictures are held back, and hand it back."""
+    if not _held_back.get():
+        figure.show()
     return figure
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Within it drawing functions only draw: whoever asked for the picture shows it."""
+    before = _held_back.set(True)
+    try:
+        yield
+    finally:
+        _held_back.reset(before)
 
 
 def finite_range(values: np.ndarray) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from attention_lib.interactive import slider as slider
 from attention_lib.matrices import (
     ACROSS,
     as_rows,

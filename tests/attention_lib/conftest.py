@@ -1,8 +1,10 @@
-"""A small lesson's public examples, and a notebook's names to check."""
+"""A small lesson's public examples, and a notebook's names to check and pictures to see."""
 
 from __future__ import annotations
 
 import json
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -77,3 +79,13 @@ def cell(example_files, monkeypatch):
     names: dict = {"np": np}
     monkeypatch.setattr(notebook, "namespace", lambda: names)
     return lambda source: exec(compile(source, "<cell>", "exec"), names)
+
+
+@pytest.fixture
+def notebook_cell(monkeypatch):
+    """A stand-in for a running notebook: what it displayed, and the number of the running cell."""
+    shell = types.SimpleNamespace(user_ns={}, execution_count=1, shown=[])
+    display = types.SimpleNamespace(display=lambda data, raw: shell.shown.append(data))
+    ipython = types.SimpleNamespace(get_ipython=lambda: shell, display=display)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    return shell

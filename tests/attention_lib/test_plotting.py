@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import types
-
 import matplotlib
 import numpy as np
 import pytest
@@ -16,16 +13,6 @@ from attention_lib.picture import short_number
 WORDS = ["the", "cat", "sat"]
 WORDY = ["the", "landscape", "was", "near", "the", "river", "bank"]
 WEIGHTS = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.2, 0.3, 0.5]])
-
-
-@pytest.fixture
-def notebook_cell(monkeypatch):
-    """A stand-in for a running notebook: what it displayed, and the number of the running cell."""
-    shell = types.SimpleNamespace(user_ns={}, execution_count=1, shown=[])
-    display = types.SimpleNamespace(display=lambda data, raw: shell.shown.append(data))
-    ipython = types.SimpleNamespace(get_ipython=lambda: shell, display=display)
-    monkeypatch.setitem(sys.modules, "IPython", ipython)
-    return shell
 
 
 def texts(axes) -> list[str]:
