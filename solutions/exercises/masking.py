@@ -193,9 +193,9 @@ def as_many_queries_as_keys(rng):
 def causal_mask_rect(n_q, n_k):
     """The additive causal mask when there are fewer queries than keys.
 
-    The queries are the LAST n_q of the n_k positions: query 0 stands at
-    position n_k − n_q, the last query at the last position. Each may look at its own position and at
-    those before it.
+    The queries are the LAST n_q of the n_k positions: query 0 stands at position n_k − n_q,
+    the last query at the last position. Each may look at its own position and at those
+    before it.
 
     n_q : int, the number of queries, at least 1
     n_k : int, the number of keys, n_q ≤ n_k
@@ -490,6 +490,14 @@ def filled_with_minus_a_billion(scores, allowed):
     return np.where(allowed, scores, -1e9)
 
 
+@misconception(
+    apply_mask,
+    hint="0 · ∞ is nan. What do you add to a score that is to stay, before it is multiplied by infinity?",
+)
+def zero_times_infinity_added(scores, allowed):
+    return scores + (1 - np.asarray(allowed)) * -np.inf
+
+
 @misconception(apply_mask, hint="What is a negative score times −∞, and how many votes would that get?")
 def multiplied_by_infinity(scores, allowed):
     return scores * np.where(allowed, 1.0, -np.inf)
@@ -503,20 +511,6 @@ def booleans_added(scores, allowed):
 @misconception(apply_mask, hint="What does the softmax make of a row with a single nan in it?")
 def filled_with_nan(scores, allowed):
     return np.where(allowed, scores, np.nan)
-
-
-@misconception(apply_mask, hint="Which of the scores in a row is the largest now, and should it be?")
-def filled_with_plus_infinity(scores, allowed):
-    return np.where(allowed, scores, np.inf)
-
-
-@misconception(
-    apply_mask,
-    hint="Each query has a row of its own in `allowed`. Whose row did you use for the others?",
-)
-def first_row_for_all(scores, allowed):
-    row = allowed if np.ndim(allowed) < 2 else allowed[..., :1, :]
-    return np.where(row, scores, -np.inf)
 
 
 # --- padding_mask ----------------------------------------------------------------------------------------
@@ -767,14 +761,6 @@ def sets_of_keys(n, window, n_global):
 def window_one_too_wide(n, window, n_global):
     i, j = np.arange(n)[:, None], np.arange(n)
     return (j <= i) & ((i - j <= window) | (j < n_global))
-
-
-@misconception(
-    sparse_mask, hint="Your window reaches to both sides. May a token look at what comes after it?"
-)
-def window_on_both_sides(n, window, n_global):
-    i, j = np.arange(n)[:, None], np.arange(n)
-    return (abs(i - j) < window) | ((j <= i) & (j < n_global))
 
 
 @misconception(

@@ -250,9 +250,9 @@ def test_exhibits_show_what_they_say(capsys):
         "weights of row 0, all scores equal: [0.25 0.   0.25 0.25 0.25]",
         "after layer 1: [nan  2.  3.  4.  5.]",
         "after layer 2: [nan nan nan nan nan]",
-        "1 layers: token 15 reaches back to token 13",
-        "2 layers: token 15 reaches back to token 11",
-        "4 layers: token 15 reaches back to token 7",
+        "layers: 1, token 15 reaches back to token 13",
+        "layers: 2, token 15 reaches back to token 11",
+        "layers: 4, token 15 reaches back to token 7",
         "nobody to look at: [nan nan nan]",
     ):
         assert line in printed
