@@ -16,6 +16,7 @@ ACROSS = 4
 _MOST_NUMBERS = 150
 _WIDE_CELL, _NARROW_CELL = 0.55, 0.26  # inches: with a number in it, and without
 _ROOM = (9.3, 10.6)  # inches down and across, for the cells of several matrices beside their labels
+_COLUMN = 8.0  # inches across that a notebook shows without making them smaller
 
 
 def as_rows(matrix: Any, name: str) -> np.ndarray:
@@ -79,12 +80,15 @@ def labels_by_shape(
 
 def shared_cell(matrices: Sequence[np.ndarray]) -> tuple[float, bool]:
     """Inches across and down one cell of every panel, and whether a number fits into it."""
-    needed = [sum(map(max, counts)) for counts in _by_row_and_column([matrix.shape for matrix in matrices])]
-    size = min(_WIDE_CELL, *(room / cells for room, cells in zip(_ROOM, needed, strict=True)))
+    down, across = (
+        sum(map(max, counts)) for counts in _by_row_and_column([matrix.shape for matrix in matrices])
+    )
+    most = min(_WIDE_CELL, _ROOM[0] / down, _ROOM[1] / across)
     longest = max(len(short_number(number)) for matrix in matrices for number in matrix.flat)
-    if all(has_room(matrix.shape) for matrix in matrices) and size > 0.07 * longest + 0.05:
-        return size, True
-    return min(size, _NARROW_CELL), False
+    number = 0.07 * longest + 0.05
+    if all(has_room(matrix.shape) for matrix in matrices) and number < most:
+        return min(most, max(number, _COLUMN / across)), True
+    return min(most, _NARROW_CELL), False
 
 
 def three_panels(shape: tuple[int, ...], alt: str) -> tuple[Picture, list[Axes]]:
