@@ -37,6 +37,13 @@ class Answers:
         known = self._exercise(name).alternatives
         return defined_as(name, known[number % len(known)])
 
+    def is_built_on(self, name: str) -> bool:
+        """Whether another exercise's solution calls this one: then what it returns must be an array."""
+        others = (one for one in self.library.exercises.values() if one.name != name)
+        return any(
+            name in _names_in(function) for one in others for function in [one.reference, *one.alternatives]
+        )
+
     def wrong(self, name: str, misconception: str) -> str:
         """The known mistake `misconception` in the exercise `name`. Raises KeyError when there is none."""
         known = {one.name: one.function for one in self._exercise(name).misconceptions}

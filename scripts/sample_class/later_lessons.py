@@ -82,7 +82,7 @@ def _maker(
             name = exercise.name
             if name in mistakes:
                 work.fill(name, answers.wrong(name, mistakes[name]))
-            elif habit.style is None:
+            elif habit.style is None or answers.is_built_on(name):
                 work.fill(name, answers.right(name))
             else:
                 work.fill(name, answers.other(name, habit.style))
