@@ -735,8 +735,7 @@ def what_each_head_writes_added_up(X, W_q, W_k, W_v, W_o, h, allowed=None):
     n, d_head = len(X), X.shape[1] // h
     may = np.broadcast_to(True if allowed is None else allowed, (h, n, n))
     output = np.zeros(X.shape)
-    for k in range(h):
-        part = slice(k * d_head, (k + 1) * d_head)
+    for k, part in enumerate(np.split(np.arange(X.shape[1]), h)):
         scores = (X @ W_q[:, part]) @ (X @ W_k[:, part]).T / math.sqrt(d_head)
         output += masked_weights(scores, may[k]) @ (X @ W_v[:, part]) @ W_o[part]
     return output
@@ -758,8 +757,8 @@ def token_by_token_and_head_by_head(X, W_q, W_k, W_v, W_o, h, allowed=None):
     rows = []
     for i in range(n):
         found = []
-        for k in range(h):
-            columns, seen = slice(k * d_head, (k + 1) * d_head), X[may[k, i]]
+        for k, columns in enumerate(np.split(np.arange(X.shape[1]), h)):
+            seen = X[may[k, i]]
             q, K, V = X[i] @ W_q[:, columns], seen @ W_k[:, columns], seen @ W_v[:, columns]
             found.append(attend_one(q, K, V) if len(seen) else np.zeros(d_head))
         rows.append(np.concatenate(found, axis=-1))
