@@ -1185,8 +1185,8 @@ why_project = question(
             "phrases and no longer between single words."
         ),
         "D": (
-            "Roles: what a token looks for, what it is found by and what it hands over are learned apart, so "
-            "relevance can be one-sided and matching is not tied to content."
+            "Roles: asking, being found and contributing are learned apart, so that relevance can be "
+            "one-sided and matching is not tied to content."
         ),
     },
     key="D",

@@ -14,7 +14,6 @@ from .conftest import SOLUTIONS, library, oracle
 LESSON = "02_projections"
 TEXT = (SOLUTIONS / "lessons" / f"{LESSON}.md").read_text(encoding="utf-8")
 SENTENCE = "the boat was near the river bank"
-MONEY = "the loan was paid by the bank"
 BOAT, WAS, RIVER, BANK = 1, 2, 5, 6
 
 
@@ -251,11 +250,7 @@ def test_heads_look_where_the_text_says(right):
     assert sum(found[BANK] == RIVER for found in highest) == 7
     assert highest[2][1:].tolist() == [0, 1, 2, 3, 4, 5]
     assert np.sum(highest[8] == np.arange(7)) == 5
-    names = real_model.tokens(MONEY, separators=False)
-    assert names[scores(right, 2, MONEY)[6].argmax()] == "the"
-    row = scores(right, 4, MONEY)[6]
-    assert names[row.argmax()] == "loan"
-    assert np.diff(np.sort(row))[-1] < 0.2  # by a hair
+    assert (highest[2][BOAT], highest[4][BOAT]) == (BOAT - 1, RIVER)
 
 
 def test_every_head_has_rank_32_and_head_2_needs_6_directions(right):
