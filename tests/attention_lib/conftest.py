@@ -86,6 +86,7 @@ def notebook_cell(monkeypatch):
     """A stand-in for a running notebook: what it displayed, and the number of the running cell."""
     shell = types.SimpleNamespace(user_ns={}, execution_count=1, shown=[])
     display = types.SimpleNamespace(display=lambda data, raw: shell.shown.append(data))
-    ipython = types.SimpleNamespace(get_ipython=lambda: shell, display=display)
+    # matplotlib asks for the version.
+    ipython = types.SimpleNamespace(get_ipython=lambda: shell, display=display, version_info=(9, 0))
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     return shell
