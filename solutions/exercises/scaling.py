@@ -154,7 +154,8 @@ def any_mask_hides(q, k, mask_ij=0.0):
 
 
 @misconception(
-    attention_score, hint="Append d_k more features to both, copies of the first: what should the score do?"
+    attention_score,
+    hint="At a width of 4, by what does your score differ from the formula's: which step is missing?",
 )
 def not_scaled(q, k, mask_ij=0.0):
     return q @ k + mask_ij
@@ -170,7 +171,7 @@ def divided_by_d_k(q, k, mask_ij=0.0):
 
 @misconception(
     attention_score,
-    hint="Wider vectors score higher in yours than without any scaling: which way does it go?",
+    hint="Scaling makes your scores larger. Should a wide pair score higher for it, or lower?",
 )
 def multiplied_by_the_root(q, k, mask_ij=0.0):
     return q @ k * np.sqrt(len(q)) + mask_ij
@@ -490,7 +491,7 @@ def _pairs(d_k, n_samples, seed):
 
 @misconception(
     score_variance,
-    hint="For width 4 your first number is near 2: what has the unit of q · k, and what its square?",
+    hint="For width 4 your first number is near 2. Is that a variance, or the root of one?",
 )
 def standard_deviation(d_k, n_samples, seed):
     Q, K = _pairs(d_k, n_samples, seed)

@@ -163,7 +163,7 @@ def stated_of_the_head(right):
             np.exp(lead),
         ),
         ("between {:.2f} and {:.2f}, where an even share is {:.2f}", even.min(), even.max(), 1 / 7),
-        ("deviation of {:.0f}, and are one-hot", (head_2 * 32**0.5).std()),
+        ("deviation of {:.0f}, and its weights are one-hot", (head_2 * 32**0.5).std()),
         (
             "Mean entropies: {:.2f} undivided, {:.2f} with $\\sqrt{{d_k}}$, {:.2f} with $d_k$",
             *(values.mean() for values in entropy.values()),
@@ -256,6 +256,18 @@ def test_undivided_head_is_nearly_a_choice(right):
     looked_at = np.exp(right["attention_entropy"](softmax(raw / 32**0.5)))
     assert (np.delete(looked_at, [1, 6]) > 4).all()
     assert (np.exp(right["attention_entropy"](softmax(raw / 32))) > 6).all()
+
+
+def test_head_2_is_one_hot_even_when_scaled(right):
+    assert (softmax(right["scaled_scores"](*real_head(2))).max(axis=1) > 0.99).all()
+
+
+def test_a_few_undivided_queries_respond_and_the_rest_hardly_do(right):
+    """Why the response is a median: at 1024 the mean of the undivided rows is many times their median."""
+    K = random_rows(1024)[1]
+    rows = random_weights(right, 1024, POWERS["undivided"])
+    responses = [np.linalg.norm(right["softmax_jacobian"](row) @ K) for row in rows]
+    assert np.mean(responses) > 50 * np.median(responses)
 
 
 def test_bias_inside_is_the_root_of_the_width_smaller(right):
