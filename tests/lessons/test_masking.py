@@ -155,7 +155,7 @@ def stated(right, world):
     A = weights_of(beta)
     C = weights_of(beta + right["causal_mask"](7))
     all_three, two = softmax([1, 0, 1.5]), softmax([1, 0, -math.inf])
-    few, many = right["sparse_mask"](1000, 64, 4).sum(), right["sparse_mask"](4000, 64, 4).sum()
+    few, many = right["sparse_mask"](1000, 64, 4).sum(), right["sparse_mask"](2000, 64, 4).sum()
     leaks = {name: world["leak"](D) for name, D in world["maps"].items()}
     return [
         ("*Boat* gives *river* {:.2f}, and *river* comes four words later", A[1, 5]),
@@ -176,7 +176,7 @@ def stated(right, world):
         ("and {:.2f} to eighteen", on_padding(23)[1]),
         ("for *chased*, the third word, it is {:.2f}", on_padding(23)[2]),
         ("At $n = 1000$ the mask keeps {:,} of {:,} pairs", few, 500500),
-        ("at $n = 4000$ it is {:,} of {:,}", many, 8002000),
+        ("at $n = 2000$ it is {:,} of {:,}", many, 2001000),
         (
             "half after {} tokens, head 2 after {}, head 4 after {};",
             *(halved_after(right, k) for k in (1, 2, 4)),
