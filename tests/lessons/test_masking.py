@@ -236,9 +236,15 @@ def test_museum_has_exhibits_with_their_sources():
     """Fails when an exhibit lacks the repository and number of its report, a prediction or its answer."""
     assert len(exhibits()) >= 5
     for exhibit in exhibits():
-        assert re.search(r"[\w.-]+/[\w.-]+ #\d+", exhibit), exhibit[:60]
+        source = r"\[([\w.-]+/[\w.-]+) #(\d+)\]\(https://github\.com/\1/(issues|pull)/\2\)"
+        assert re.search(source, exhibit), exhibit[:60]
         assert "**Predict, then run.**" in exhibit
         assert "<summary>Which line?</summary>" in exhibit
+
+
+def test_no_line_begins_with_the_number_of_a_report():
+    """Fails when a line break turns such a number into a heading."""
+    assert not re.search(r"^#\d", TEXT, re.MULTILINE)
 
 
 def test_exhibits_show_what_they_say(capsys):
