@@ -1459,7 +1459,10 @@ middle_weight = question(
             "That is e⁻¹, the votes of position 1 once the largest score is off. Out of how many?",
         ),
         (math.exp(2), "Those are the votes of position 1. Out of how many?"),
-        (0.5, "Is the middle score worth the mean of the other two weights? Try exp on each."),
+        (
+            2**2 / (2 + 2**2 + 2**3),
+            "Scores 1 apart: one weight must be e times the other. Which base did you take?",
+        ),
     ],
 )
 
