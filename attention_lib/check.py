@@ -93,7 +93,7 @@ def _check_exercise(exercise: public.Exercise, names: dict[str, Any]) -> str:
     if not failed:
         return _passed(exercise.name, len(trials))
     _draw(exercise.name, failed)
-    raise CheckFailed(_report(exercise, failed))
+    raise CheckFailed(_report(exercise, failed, _hint(exercise, trials)))
 
 
 def _passed(name: str, count: int) -> str:
@@ -180,12 +180,12 @@ def _not_written(name: str, stub: str | None) -> str:
     return f"{name} calls {stub}, which is not written yet: in {stub}, {todo}"
 
 
-def _report(exercise: public.Exercise, failed: list[Trial]) -> str:
+def _report(exercise: public.Exercise, failed: list[Trial], hint: str | None) -> str:
     first = failed[0]
     lines = [f"{exercise.name}, example {first.example.name!r}: {_sentence(first.fault or '')}"]
     if first.place:
         lines.append(_INDENT + first.place)
-    if hint := _hint(exercise, failed):
+    if hint:
         lines.append(f"Hint: {hint}")
     lines += [
         _line(parameter, value)
@@ -245,12 +245,15 @@ def _safe_repr(value: Any) -> str:
         return describe(value)
 
 
-def _hint(exercise: public.Exercise, failed: list[Trial]) -> str | None:
-    """The hint of the first known mistake that answers as the student's function does wherever it fails."""
-    for mistake, hint in sorted(exercise.hints.items()):
-        if all(_answers_as(mistake, trial, exercise.tolerance_on(trial.example)) for trial in failed):
-            return hint
-    return None
+def _hint(exercise: public.Exercise, trials: list[Trial]) -> str | None:
+    """The hint of the known mistake that answers as the student's function does wherever it fails; where
+    several do, of the one that also agrees with it most often elsewhere."""
+    agreeing = {}
+    for mistake in sorted(exercise.hints):
+        alike = [_answers_as(mistake, trial, exercise.tolerance_on(trial.example)) for trial in trials]
+        if all(same for same, trial in zip(alike, trials, strict=True) if trial.fault is not None):
+            agreeing[mistake] = sum(alike)
+    return exercise.hints[max(agreeing, key=lambda mistake: agreeing[mistake])] if agreeing else None
 
 
 def _answers_as(mistake: str, trial: Trial, tolerance: Tolerance) -> bool:

@@ -91,6 +91,20 @@ def test_every_provided_cell_runs_on_right_functions(lesson, capsys):
     assert "Not all is written" not in capsys.readouterr().out
 
 
+def test_every_provided_cell_runs_on_right_functions_that_return_lists(lesson, capsys):
+    """Fails when an experiment counts on arrays, where a list of floats gets full marks too."""
+
+    def listed(exercise):
+        return lambda *arguments, **named: _as_lists(exercise(*arguments, **named))
+
+    run(lesson, listed)
+    assert "Not all is written" not in capsys.readouterr().out
+
+
+def _as_lists(value):
+    return [_as_lists(item) for item in value] if isinstance(value, tuple) else np.asarray(value).tolist()
+
+
 def test_every_provided_cell_waits_for_functions_not_yet_written(lesson, capsys):
     """Fails when a picture of an unwritten function ends in a traceback instead of saying what it needs."""
     run(lesson, unwritten)
