@@ -282,6 +282,11 @@ def divided_by_the_maximum(z, axis=-1):
     return votes / votes.sum(axis=axis, keepdims=True)
 
 
+@misconception(softmax, hint="The largest of each row is 1 in yours. What should the row add up to?")
+def votes_not_shared_out(z, axis=-1):
+    return np.exp(z - z.max(axis=axis, keepdims=True))
+
+
 # --- attention_weights -----------------------------------------------------------------------------------
 
 
@@ -967,12 +972,14 @@ def ratios_to_the_top_score(z, temperature):
     return np.eye(len(z))[top]
 
 
+# None of the mistakes below refuses a negative temperature: with or without that mistake on top, a student
+# who makes one of them is told its name.
+
+
 @misconception(
     temperature_softmax, hint="Which temperature should be the picky one, 0.1 or 10? Which is it in yours?"
 )
 def multiplied(z, temperature):
-    if temperature < 0:
-        raise ValueError("negative")
     votes = np.exp(z * temperature - np.max(z * temperature))
     return votes / votes.sum()
 
@@ -982,8 +989,6 @@ def multiplied(z, temperature):
     hint="Are your weights another row at another temperature? What becomes of a factor above and below?",
 )
 def divided_after_exp(z, temperature):
-    if temperature < 0:
-        raise ValueError("negative")
     votes = np.exp(z - z.max())
     return votes / votes.sum()
 
@@ -992,8 +997,6 @@ def divided_after_exp(z, temperature):
     temperature_softmax, hint="What do your weights add up to at temperature 2, and what should they?"
 )
 def weights_divided(z, temperature):
-    if temperature < 0:
-        raise ValueError("negative")
     votes = np.exp(z - z.max())
     return votes / votes.sum() / temperature
 
@@ -1002,8 +1005,6 @@ def weights_divided(z, temperature):
     temperature_softmax, hint="What does NumPy make of a division by 0? Which weights are the limit there?"
 )
 def nan_at_zero(z, temperature):
-    if temperature < 0:
-        raise ValueError("negative")
     scaled = z / np.float64(temperature)
     votes = np.exp(scaled - scaled.max())
     return votes / votes.sum()
@@ -1011,11 +1012,9 @@ def nan_at_zero(z, temperature):
 
 @misconception(
     temperature_softmax,
-    hint="You take the largest score off after dividing: is it still the largest of what you take it off?",
+    hint="A score of 3 at temperature 0.001: exp of what do you compute? And what is there at temperature 0?",
 )
 def maximum_of_the_undivided_scores(z, temperature):
-    if temperature < 0:
-        raise ValueError("negative")
     votes = np.exp(z / np.float64(temperature) - z.max())
     return votes / votes.sum()
 
@@ -1025,8 +1024,6 @@ def maximum_of_the_undivided_scores(z, temperature):
     hint="Where two scores tie at temperature 0, how many ones does the docstring ask for?",
 )
 def tie_shared(z, temperature):
-    if temperature < 0:
-        raise ValueError("negative")
     if temperature == 0:
         best = (z == z.max()).astype(float)
         return best / best.sum()
@@ -1039,8 +1036,6 @@ def tie_shared(z, temperature):
     hint="At temperature 0 your weights add up to more than 1: how many scores share the maximum?",
 )
 def every_maximum_gets_one(z, temperature):
-    if temperature < 0:
-        raise ValueError("negative")
     if temperature == 0:
         return (z == z.max()).astype(float)
     votes = np.exp((z - z.max()) / temperature)
@@ -1051,8 +1046,6 @@ def every_maximum_gets_one(z, temperature):
     temperature_softmax, hint="Where two scores tie at temperature 0, which of them does the docstring name?"
 )
 def last_maximum(z, temperature):
-    if temperature < 0:
-        raise ValueError("negative")
     if temperature == 0:
         return np.eye(len(z))[len(z) - 1 - np.argmax(z[::-1])]
     votes = np.exp((z - z.max()) / temperature)
@@ -1064,8 +1057,6 @@ def last_maximum(z, temperature):
     hint="At temperature 0 yours is a position. What shape do the weights of n scores have?",
 )
 def position_at_zero(z, temperature):
-    if temperature < 0:
-        raise ValueError("negative")
     if temperature == 0:
         return np.argmax(z)
     votes = np.exp((z - z.max()) / temperature)
@@ -1077,8 +1068,6 @@ def position_at_zero(z, temperature):
     hint="Who gets everything in yours at temperature 0, the highest score or the lowest?",
 )
 def lowest_wins_at_zero(z, temperature):
-    if temperature < 0:
-        raise ValueError("negative")
     if temperature == 0:
         return np.eye(len(z))[np.argmin(z)]
     votes = np.exp((z - z.max()) / temperature)
@@ -1191,7 +1180,7 @@ def thousands_below_zero(rng):
     ],
     examples=[
         example(
-            "by hand: 1 + 2 votes, then the maximum rises by ln 4",
+            "by hand: 1.5 votes, then the maximum rises by ln 4",
             [np.array([0.0, -math.log(2)]), np.array([math.log(4)])],
         ),
         example(
