@@ -284,6 +284,11 @@ def square_of_the_keys(n_q, n_k):
     return np.triu(np.full((n_k, n_k), -np.inf), k=1)
 
 
+@alternative(causal_mask_rect)
+def last_rows_of_the_square_mask(n_q, n_k):
+    return causal_mask(n_k)[n_k - n_q :]
+
+
 @misconception(causal_mask_rect, hint="Rows are queries and columns are keys: what shape is yours?")
 def keys_as_rows(n_q, n_k):
     return np.triu(np.full((n_q, n_k), -np.inf), k=n_k - n_q + 1).T
