@@ -323,7 +323,8 @@ def large_scores_with_the_winners_hidden(rng):
 
 
 def a_batch_with_large_scores(rng):
-    Q, K = np.stack([near_and_far(rng, 3, 5, [s]) for s in (1, -1)]), near_and_far(rng, 8, 5, [1, 1, -1])
+    """All scores near 1000 in the first, near -1000 in the second."""
+    Q, K = np.stack([near_and_far(rng, 3, 5, [s]) for s in (1, -1)]), near_and_far(rng, 8, 5, [1])
     return Q, K.reshape(2, 4, 5), rng.normal(size=(2, 4, 2))
 
 
@@ -376,8 +377,8 @@ def a_batch_with_large_scores(rng):
         ),
         example(
             "a batch of two, a query with no key, scores near 1000",
-            [[[1.0, -0.5], [0.5, 2.0], [-1.0, 1.0]], [[50.0, 1.0], [-50.0, 0.5], [0.25, -1.0]]],
-            [[[0.5, 1.0], [-1.5, 0.25]], [[30.0, 0.75], [30.0, -0.5]]],
+            [[[1.0, -0.5], [0.5, 2.0], [-1.0, 1.0]], [[50.0, 1.0], [-50.0, 0.5], [-50.0, -1.0]]],
+            [[[0.5, 1.0], [-1.5, 0.25]], [[30.0, 0.75], [-30.0, -0.5]]],
             [[[1.0, -2.0, 4.0], [3.0, 0.5, -1.0]], [[2.0, 1.0, -3.0], [-1.0, 4.0, 0.5]]],
             [[[True, True], [False, False], [False, True]], [[True, True], [True, True], [True, False]]],
         ),
@@ -579,6 +580,30 @@ def zero_for_hidden(Q, K, V, allowed=None):
 def no_maximum_taken_off(Q, K, V, allowed=None):
     votes = np.exp(products(Q, K) / np.sqrt(Q.shape[-1]))
     votes = votes if allowed is None else np.where(allowed, votes, 0.0)
+    total = votes.sum(axis=-1, keepdims=True)
+    return votes / np.where(total == 0.0, 1.0, total) @ V
+
+
+@misconception(
+    scaled_dot_product_attention,
+    hint="Two queries whose scores lie 2000 apart: whose largest score do you take off for the lower one?",
+)
+def one_maximum_for_all_queries(Q, K, V, allowed=None):
+    scores = products(Q, K) / np.sqrt(Q.shape[-1])
+    scores = scores if allowed is None else np.where(allowed, scores, -np.inf)
+    votes = np.exp(scores - np.max(scores, initial=-1e300))
+    total = votes.sum(axis=-1, keepdims=True)
+    return votes / np.where(total == 0.0, 1.0, total) @ V
+
+
+@misconception(
+    scaled_dot_product_attention,
+    hint="The largest score is hidden, the others lie 2000 below it: what did you take off from those?",
+)
+def maximum_of_the_hidden_too(Q, K, V, allowed=None):
+    scores = products(Q, K) / np.sqrt(Q.shape[-1])
+    votes = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    votes = votes if allowed is None else votes * allowed
     total = votes.sum(axis=-1, keepdims=True)
     return votes / np.where(total == 0.0, 1.0, total) @ V
 
@@ -1660,6 +1685,18 @@ def average_of_the_blocks(Q, K, V, block, causal):
 )
 def maximum_starts_at_zero(Q, K, V, block, causal):
     _, l, o = accumulated(key_blocks(Q, K, V, block, causal), *output_shape(Q, V), first_m=0.0)
+    return o / l
+
+
+@misconception(
+    blockwise_attention,
+    hint="What is exp(1000) in NumPy? Which number is taken off every score of a row, block by block?",
+)
+def no_maximum_at_all(Q, K, V, block, causal):
+    l, o = 0.0, 0.0
+    for scores, v in key_blocks(Q, K, V, block, causal):
+        l = l + np.exp(scores).sum(axis=1, keepdims=True)
+        o = o + np.exp(scores) @ v
     return o / l
 
 

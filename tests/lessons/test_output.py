@@ -219,7 +219,6 @@ def stated(right):
     by_river = [moved_without(right, k, RIVER_BANK) for k in range(12)]
     by_loan = [moved_without(right, k, LOAN_BANK) for k in range(12)]
     kinds = kinds_looked_at(right)
-    lengths = np.linalg.norm(V, axis=1)
     return [
         (
             "*River* has {:.2f}. The other eight share {:.2f}, *bank* itself gets {:.2f}.",
@@ -244,7 +243,6 @@ def stated(right):
         ("Head 8 keeps {:.2f} for the word itself", kinds[8, 0]),
         ("Head 3, with {:.2f}, spends most", kinds[3, 5]),
         ("`[CLS]` alone draws {:.2f} in head 9", kinds[9, 3]),
-        ("it has length {:.2f}, where *river*'s has {:.2f}", lengths[0], lengths[river]),
         ("together take {:.0f} MiB in float64", 2 * 32768 * 64 * 8 / 2**20),
         ("matrix of weights takes {:.0f} GiB", 32768**2 * 8 / 2**30),
     ]
