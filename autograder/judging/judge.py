@@ -180,7 +180,8 @@ class Sitting:
                 one = Asked(stood_in.case, tuple(ask([*stood_in.stand_ins, *stood_in.case.steps])), None)
             except (ChildTimedOut, ChildDied):
                 return []
-            right = [depends for answer, depends in stood_in.answers if _same_value(one, answer)]
+            is_right = _same if isinstance(stood_in.case.expected[-1], Raised) else _same_value
+            right = [depends for answer, depends in stood_in.answers if is_right(one, answer)]
             if not right:
                 return []
             telling += all(right)

@@ -82,6 +82,22 @@ def sums_then_doubles(X):
     return 2 * X.sum(axis=1)
 
 
+def no_row(rng):
+    return (np.zeros((0, 3)),)
+
+
+@exercise(
+    points=3,
+    aspects=[values(2, ragged, square), aspect("refuses", 1, raising(ValueError, no_row))],
+    examples=[example("by hand", [[1.0, 2.0]])],
+)
+def doubled_largest(X):
+    """The largest number in each row of twice X (n, d) -> (n,); ValueError where there is no row."""
+    if len(X) == 0:
+        raise ValueError("no row")
+    return doubled(X).max(axis=1)
+
+
 @exercise(points=1, aspects=[values(1, ragged, square)], examples=[example("by hand", [[1.0, 2.0]])])
 def doubled_total(X):
     """Sum of twice X (n, d) -> a number."""

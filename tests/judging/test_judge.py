@@ -201,10 +201,10 @@ def timing_out(steps):
     raise ChildTimedOut("ran longer than 10 s", alive=False)
 
 
-def composed_in_a_process(standing):
+def composed_in_a_process(standing, name="doubled_sums"):
     """An `ask` for a notebook whose `doubled` hangs, unless a table stands in for it."""
     namespace = {"doubled": lambda X: timing_out(X)}
-    namespace["doubled_sums"] = lambda X: standing(X, lambda Y: namespace["doubled"](Y))
+    namespace[name] = lambda X: standing(X, lambda Y: namespace["doubled"](Y))
 
     def ask(steps):
         if not any(isinstance(step, Stand) for step in steps):
@@ -234,6 +234,25 @@ def test_code_that_calls_what_could_not_be_run_is_judged_with_a_stand_in(judge, 
     )
     assert verdict.score == score
     assert verdict.carried_from == ("doubled" if score else None)
+
+
+def largest(X, doubled):
+    if len(X) == 0:
+        raise ValueError
+    return doubled(X).max(axis=1)
+
+
+@pytest.mark.parametrize(
+    ("composed", "score"),
+    [(largest, 3), (lambda X, doubled: doubled(X).max(axis=1, initial=-9), 0)],
+    ids=["raises where it should", "never raises"],
+)
+def test_an_exception_that_is_right_is_right_with_a_stand_in_too(judge, composed, score):
+    sitting = judge.sitting()
+    sitting.exercise("doubled", timing_out, Written("def doubled(X): ..."))
+    asked = composed_in_a_process(composed, "doubled_largest")
+    verdict = sitting.exercise("doubled_largest", asked, Written("def doubled_largest(X): doubled(X)"))
+    assert verdict.score == score
 
 
 def made_up_for(judge, name, upstream):
