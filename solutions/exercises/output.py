@@ -432,13 +432,13 @@ def einsum_and_an_additive_mask(Q, K, V, allowed=None):
 @alternative(scaled_dot_product_attention)
 def matrix_by_matrix(Q, K, V, allowed=None):
     may = np.broadcast_to(True if allowed is None else allowed, (*Q.shape[:-1], K.shape[-2]))
-    if Q.ndim > 2:
-        return np.array([matrix_by_matrix(*one) for one in zip(Q, K, V, may, strict=True)])
-    rows = []
-    for scores, seen in zip((K @ Q.T / np.sqrt(Q.shape[1])).T, may, strict=True):
+    output = np.zeros((*Q.shape[:-1], V.shape[-1]))
+    for place in np.ndindex(Q.shape[:-1]):
+        matrix, seen = place[:-1], may[place]
+        scores = K[matrix] @ Q[place] / np.sqrt(Q.shape[-1])
         votes = np.exp(scores - max(scores[seen], default=0.0), where=seen, out=np.zeros(len(scores)))
-        rows.append(votes @ V / (votes.sum() or 1.0))
-    return np.array(rows)
+        output[place] = votes @ V[matrix] / (votes.sum() or 1.0)
+    return output
 
 
 @alternative(scaled_dot_product_attention)
