@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -67,7 +68,7 @@ def widgets() -> Any | None:
 
 @contextmanager
 def made_with(*names: str) -> Iterator[None]:
-    """Run a block that calls the student's functions `names`; while one is missing, say so and go on.
+    """Run a block that calls the student's functions `names`; while one is missing, say which and go on.
 
     Raises what the block raises for any other reason.
     """
@@ -76,4 +77,13 @@ def made_with(*names: str) -> Iterator[None]:
     except (NotImplementedError, NameError) as error:
         if isinstance(error, NameError) and error.name not in names:
             raise
-        print(f"Made with your own {', '.join(names)}. Not all is written yet: come back when it is.")
+        print(f"Waits for your {_missing(error, names)}: run this cell again when it is written.")
+
+
+def _missing(error: NotImplementedError | NameError, names: tuple[str, ...]) -> str:
+    """The function of `names` that is not there, or whose stub raised; all of them where none did."""
+    if isinstance(error, NameError):
+        return str(error.name)
+    called = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
+    stubs = [name for name in called if name in names]
+    return stubs[-1] if stubs else ", ".join(names)

@@ -133,7 +133,7 @@ def test_a_function_not_yet_written_is_named(kernel_cell, capsys):
 
     with made_with("softmax"):
         slide(unwritten)
-    assert capsys.readouterr().out.startswith("Made with your own softmax.")
+    assert capsys.readouterr().out.startswith("Waits for your softmax:")
     assert kernel_cell.shown == []
 
 
