@@ -209,7 +209,7 @@ def test_exercise_is_complete(exercise):
     """Fails when an exercise is added with too little to check or to learn from."""
     assert len(exercise.misconceptions) >= 3
     assert len(exercise.examples) >= 2
-    assert len(exercise.alternatives) >= 2
+    assert len(exercise.alternatives) >= 3
     names = [known.name for known in exercise.misconceptions]
     assert len(set(names)) == len(names)
     assert 2 <= exercise.points <= 5
