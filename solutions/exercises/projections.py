@@ -53,6 +53,14 @@ def of_the_size_of_weights_and_inputs(rng):
     return 1e3 * rng.normal(size=(2, 40)), 1e3 * rng.normal(size=(40, 7))
 
 
+def terms_that_nearly_cancel(rng):
+    """Two features of 10⁵ cancel: who rounds to single precision on the way loses what is left."""
+    X, W = rng.normal(size=(4, 6)), rng.normal(size=(6, 3))
+    X[:, :2] += 1e5
+    W[1] = -W[0]
+    return X, W
+
+
 def single_precision(rng):
     return rng.normal(size=(5, 4)).astype(np.float32), rng.normal(size=(4, 6)).astype(np.float32)
 
@@ -78,6 +86,7 @@ def half_precision(rng):
             as_many_tokens_as_features,
             everything_square,
             of_the_size_of_weights_and_inputs,
+            terms_that_nearly_cancel,
             single_precision,
             half_precision,
         ),
@@ -213,6 +222,13 @@ def nothing_but_squares(rng):
     return rng.normal(size=(4, 4)), *rng.normal(size=(3, 4, 4))
 
 
+def terms_that_nearly_cancel_qkv(rng):
+    X, W = rng.normal(size=(5, 4)), rng.normal(size=(3, 4, 2))
+    X[:, :2] += 1e5
+    W[:, 1] = -W[:, 0]
+    return X, *W
+
+
 def single_precision_qkv(rng):
     return tuple(rng.normal(size=s).astype(np.float32) for s in ((5, 3), (3, 4), (3, 4), (3, 4)))
 
@@ -224,6 +240,14 @@ def half_precision_qkv(rng):
 
 def wider_values(rng):
     return tuple(rng.normal(size=s) for s in ((4, 6), (6, 2), (6, 2), (6, 5)))
+
+
+def wide_values_of_terms_that_nearly_cancel(rng):
+    X, *weights = (rng.normal(size=s) for s in ((4, 3), (3, 2), (3, 2), (3, 5)))
+    X[:, :2] += 1e5
+    for W in weights:
+        W[1] = -W[0]
+    return X, *weights
 
 
 def narrower_values(rng):
@@ -241,11 +265,19 @@ def keys_as_wide_as_the_input(rng):
 @exercise(
     points=3,
     aspects=[
-        values(1, three_equal_widths, nothing_but_squares, single_precision_qkv, half_precision_qkv),
+        values(
+            1,
+            three_equal_widths,
+            nothing_but_squares,
+            terms_that_nearly_cancel_qkv,
+            single_precision_qkv,
+            half_precision_qkv,
+        ),
         aspect(
             "d_k and d_v differ",
             1,
             wider_values,
+            wide_values_of_terms_that_nearly_cancel,
             narrower_values,
             one_token_with_wide_values,
             keys_as_wide_as_the_input,
@@ -394,6 +426,13 @@ def equal_widths_one_token(rng):
     return fused(rng, 1, 3, 4, 4)
 
 
+def terms_that_nearly_cancel_fused(rng):
+    X, W_qkv, d_k, d_v = fused(rng, 3, 5, 2, 2)
+    X[:, :2] += 1e5
+    W_qkv[1] = -W_qkv[0]
+    return X, W_qkv, d_k, d_v
+
+
 def single_precision_fused(rng):
     X, W_qkv, d_k, d_v = fused(rng, 5, 3, 2, 2)
     return X.astype(np.float32), W_qkv.astype(np.float32), d_k, d_v
@@ -406,6 +445,13 @@ def half_precision_fused(rng):
 
 def wide_values(rng):
     return fused(rng, 6, 4, 2, 5)
+
+
+def wide_values_that_nearly_cancel(rng):
+    X, W_qkv, d_k, d_v = fused(rng, 3, 4, 1, 4)
+    X[:, :2] += 1e5
+    W_qkv[1] = -W_qkv[0]
+    return X, W_qkv, d_k, d_v
 
 
 def narrow_values(rng):
@@ -427,11 +473,19 @@ def square_fused_matrix(rng):
 @exercise(
     points=4,
     aspects=[
-        values(1, equal_widths, equal_widths_one_token, single_precision_fused, half_precision_fused),
+        values(
+            1,
+            equal_widths,
+            equal_widths_one_token,
+            terms_that_nearly_cancel_fused,
+            single_precision_fused,
+            half_precision_fused,
+        ),
         aspect(
             "d_k and d_v differ",
             2,
             wide_values,
+            wide_values_that_nearly_cancel,
             narrow_values,
             values_one_wide,
             one_token_and_wide_values,
@@ -887,6 +941,14 @@ def other_axes_exchanged(Z):
     return Z.transpose(0, 2, 1).reshape(n, h * d_head)
 
 
+@misconception(
+    merge_heads, hint="Of which head and which token are the first two numbers of your row 0, in words?"
+)
+def all_axes_turned(Z):
+    h, n, d_head = Z.shape
+    return Z.T.reshape(n, h * d_head)
+
+
 # --- qk_bilinear -----------------------------------------------------------------------------------------
 
 
@@ -910,6 +972,13 @@ def one_feature(rng):
     return rng.normal(size=(1, 3)), rng.normal(size=(1, 3))
 
 
+def terms_that_nearly_cancel_bilinear(rng):
+    W_q, W_k = rng.normal(size=(2, 5, 4))
+    W_q[:, :2] += 1e5
+    W_k[:, 1] = -W_k[:, 0]
+    return W_q, W_k
+
+
 def single_precision_bilinear(rng):
     return rng.normal(size=(5, 3)).astype(np.float32), rng.normal(size=(5, 3)).astype(np.float32)
 
@@ -928,6 +997,7 @@ def half_precision_bilinear(rng):
             wider_than_the_model,
             square_matrices,
             one_feature,
+            terms_that_nearly_cancel_bilinear,
             single_precision_bilinear,
             half_precision_bilinear,
         ),
@@ -1067,7 +1137,7 @@ match_roles = question(
         ),
         (
             {"query": "B", "key": "D", "value": "C"},
-            "Is a row of shares a vector that a token contributes, or says it how much each contributes?",
+            "Is a row of shares a vector that a token contributes, or does it say how much each contributes?",
         ),
     ],
 )
