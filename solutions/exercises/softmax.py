@@ -45,7 +45,7 @@ def columns_asked_for(rng):
 
 def some_at_minus_infinity(rng):
     z = rng.normal(size=(3, 4))
-    z[0, 2] = z[1, 0] = z[1, 3] = -np.inf
+    z[0, 2] = z[1, 0] = z[1, 1] = z[1, 3] = -np.inf
     return (z,)
 
 
@@ -62,7 +62,8 @@ def rows_a_thousand_apart(rng):
 
 
 def one_row_of_thousands(rng):
-    return (np.array([3000.0, 2999.0, -3000.0, 3001.0, 3000.5]) + rng.uniform(-0.2, 0.2, size=5),)
+    """Neither the first score nor the mean of the row is anywhere near the largest."""
+    return (np.array([-3000.0, 2999.0, 3000.0, 3003.0, 3000.5]) + rng.uniform(-0.2, 0.2, size=5),)
 
 
 def columns_a_thousand_apart(rng):
@@ -71,6 +72,11 @@ def columns_a_thousand_apart(rng):
 
 def all_very_negative(rng):
     return (rng.uniform(-902, -900, size=(2, 3)),)
+
+
+def heads_whose_rows_lie_apart(rng):
+    far = np.array([[1500.0, 0.0, -1500.0], [0.0, -800.0, 800.0]])
+    return (rng.uniform(-1, 1, size=(2, 3, 4)) + far[:, :, None],)
 
 
 def heads_of_rows(rng):
@@ -110,6 +116,7 @@ def first_of_four_axes(rng):
             one_row_of_thousands,
             columns_a_thousand_apart,
             all_very_negative,
+            heads_whose_rows_lie_apart,
         ),
         aspect("batched", 1, heads_of_rows, middle_axis, axis_counted_from_the_end, first_of_four_axes),
         unchanged(1),
@@ -139,16 +146,6 @@ def softmax(z, axis=-1):
     """
     votes = np.exp(z - z.max(axis=axis, keepdims=True))
     return votes / votes.sum(axis=axis, keepdims=True)
-
-
-@alternative(softmax)
-def line_by_line(z, axis=-1):
-    def one_line(line):
-        m = max(line)
-        votes = [math.exp(score - m) for score in line]
-        return np.array(votes) / sum(votes)
-
-    return np.apply_along_axis(one_line, axis, z)
 
 
 @alternative(softmax)
@@ -242,7 +239,7 @@ def shifted_above_the_line_only(z, axis=-1):
 
 @misconception(
     softmax,
-    hint="How far above the mean of its row can a score lie? Try a row with one score of 3000 among zeros.",
+    hint="How far can a score lie above what you take off? Try a row with one score of 3000 among zeros.",
 )
 def mean_taken_off(z, axis=-1):
     votes = np.exp(z - z.mean(axis=axis, keepdims=True))
@@ -265,23 +262,6 @@ def nan_swept_away(z, axis=-1):
     return np.nan_to_num(votes / votes.sum(axis=axis, keepdims=True))
 
 
-@misconception(
-    softmax,
-    hint="Yours are logarithms of weights, none above 0: which step is left to make shares of them?",
-)
-def log_weights(z, axis=-1):
-    shifted = z - z.max(axis=axis, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
-
-
-@misconception(
-    softmax, hint="Scores 1 apart: does their ratio in yours stay the same when you add 10 to both?"
-)
-def divided_by_the_maximum(z, axis=-1):
-    votes = np.exp(z / z.max(axis=axis, keepdims=True))
-    return votes / votes.sum(axis=axis, keepdims=True)
-
-
 @misconception(softmax, hint="The largest of each row is 1 in yours. What should the row add up to?")
 def votes_not_shared_out(z, axis=-1):
     return np.exp(z - z.max(axis=axis, keepdims=True))
@@ -295,8 +275,11 @@ def no_mask_given(rng):
 
 
 def scattered_mask(rng):
+    """One visible score is exactly 0: a score like any other."""
     allowed = np.array([[1, 0, 1, 1, 0], [0, 1, 0, 0, 0], [1, 1, 1, 0, 1]], dtype=bool)
-    return rng.normal(size=(3, 5)), allowed
+    scores = rng.normal(size=(3, 5))
+    scores[0, 0] = 0.0
+    return scores, allowed
 
 
 def square_and_causal(rng):
@@ -355,14 +338,20 @@ def nothing_for_anyone(rng):
 
 
 def loud_behind_the_mask(rng):
-    """The scores that must not count lie thousands above those that do."""
+    """The scores that must not count lie far above those that do, in row 1 farther than 1e9."""
     allowed = np.array([[1, 1, 0, 0], [0, 1, 1, 1], [1, 0, 1, 0]], dtype=bool)
-    return rng.uniform(-1, 1, size=(3, 4)) + np.where(allowed, 0.0, 3000.0), allowed
+    above = np.array([[3000.0], [1e10], [3000.0]])
+    return rng.uniform(-1, 1, size=(3, 4)) + np.where(allowed, 0.0, above), allowed
 
 
 def loud_and_allowed(rng):
     allowed = np.array([[1, 1, 0, 1, 0], [0, 1, 1, 1, 1]], dtype=bool)
     return rng.uniform(-1, 1, size=(2, 5)) + np.array([[1500.0], [-1500.0]]), allowed
+
+
+def loud_and_quiet_rows_in_a_batch(rng):
+    far = np.array([[1500.0, 0.0, -1500.0], [0.0, -800.0, 800.0]])
+    return rng.uniform(-1, 1, size=(2, 3, 4)) + far[:, :, None], np.tri(3, 4, k=1, dtype=bool)
 
 
 def heads_with_one_mask(rng):
@@ -403,7 +392,7 @@ def batch_of_heads(rng):
             only_masked_keys_allowed,
             nothing_for_anyone,
         ),
-        aspect("large scores", 1, loud_behind_the_mask, loud_and_allowed),
+        aspect("large scores", 1, loud_behind_the_mask, loud_and_allowed, loud_and_quiet_rows_in_a_batch),
         aspect("batched", 1, heads_with_one_mask, padded_batch, batch_of_heads),
         unchanged(1),
     ],
@@ -430,7 +419,7 @@ def attention_weights(scores, allowed=None):
         broadcasts to the shape of scores; None when scores are masked already
     Returns α : (..., n_q, n_k). A masked key gets weight 0, whatever its score.
     A query that may see no key at all gets a row of zeros. All other rows add
-    up to 1, for scores of any size.
+    up to 1, also with scores in the thousands.
     """
     z = scores if allowed is None else np.where(allowed, scores, -np.inf)
     m = z.max(axis=-1, keepdims=True)
@@ -584,6 +573,11 @@ def mask_not_looked_at(scores, allowed=None):
 # --- logsumexp -------------------------------------------------------------------------------------------
 
 
+def a_single_row_of_a_matrix(rng):
+    """(1, 5) gives (1,): an axis of length 1 that was not added up along stays."""
+    return (rng.normal(size=(1, 5)),)
+
+
 def rows_and_a_short_axis(rng):
     return rng.normal(size=(4, 2)), 0
 
@@ -629,6 +623,7 @@ def one_column_of_minus_infinity(rng):
             three_rows_of_five,
             as_many_rows_as_columns,
             one_score_per_row,
+            a_single_row_of_a_matrix,
             rows_and_a_short_axis,
             equal_scores,
             scores_below_minus_one,
@@ -636,7 +631,15 @@ def one_column_of_minus_infinity(rng):
             single_precision,
             half_precision,
         ),
-        aspect("large scores", 1, rows_of_thousands, one_very_negative_row, columns_a_thousand_apart),
+        aspect(
+            "large scores",
+            1,
+            rows_of_thousands,
+            one_row_of_thousands,
+            one_very_negative_row,
+            columns_a_thousand_apart,
+            heads_whose_rows_lie_apart,
+        ),
         aspect(
             "nothing but −inf",
             1,
@@ -776,22 +779,6 @@ def one_maximum_for_every_row(z, axis=-1):
     return m + np.log(np.exp(z - m).sum(axis=axis))
 
 
-@misconception(
-    logsumexp, hint="Two equal scores cast twice the votes of one: does your result notice the second?"
-)
-def only_the_maximum(z, axis=-1):
-    return z.max(axis=axis)
-
-
-@misconception(
-    logsumexp, hint="Append one more score to the row: the votes grow. Why can your result go down?"
-)
-def mean_for_the_sum(z, axis=-1):
-    m = z.max(axis=axis, keepdims=True)
-    m = np.where(np.isfinite(m), m, 0.0)
-    return np.squeeze(m, axis=axis) + np.log(np.exp(z - m).mean(axis=axis))
-
-
 # --- temperature_softmax ---------------------------------------------------------------------------------
 
 
@@ -872,7 +859,8 @@ def below_zero(rng):
 
 
 def just_below_zero(rng):
-    return rng.normal(size=3), -1e-6
+    """The scores are so close that nothing overflows: to accept the temperature gives numbers."""
+    return np.array([0.0, 1e-4, 3e-4]) + rng.uniform(1, 2), -1e-6
 
 
 @exercise(
@@ -925,7 +913,8 @@ def temperature_softmax(z, temperature):
 
         α_j = exp(z_j / T) / Σ_j' exp(z_j' / T)      T is the temperature
 
-    z : (n,) scores, one row; of any size, also once they are divided by T
+    z : (n,) scores, one row; of any size, also once they are divided by T; one may
+        be −inf, its weight is then 0
     temperature : () number, 0 or more
     Returns weights : (n,). At temperature 0, the limit: 1 for the largest score,
     for the first of them where several are equal, and 0 for all others.
@@ -977,6 +966,18 @@ def ratios_to_the_top_score(z, temperature):
 
 
 @misconception(
+    temperature_softmax,
+    hint="At a temperature of -1, which score gets most in yours? What does the docstring ask for there?",
+)
+def negative_temperature_accepted(z, temperature):
+    if temperature == 0:
+        return np.eye(len(z))[np.argmax(z)]
+    scaled = z / temperature
+    votes = np.exp(scaled - scaled.max())
+    return votes / votes.sum()
+
+
+@misconception(
     temperature_softmax, hint="Which temperature should be the picky one, 0.1 or 10? Which is it in yours?"
 )
 def multiplied(z, temperature):
@@ -989,7 +990,7 @@ def multiplied(z, temperature):
     hint="Are your weights another row at another temperature? What becomes of a factor above and below?",
 )
 def divided_after_exp(z, temperature):
-    votes = np.exp(z - z.max())
+    votes = np.exp(z - z.max()) / np.float64(temperature)
     return votes / votes.sum()
 
 
@@ -1063,17 +1064,6 @@ def position_at_zero(z, temperature):
     return votes / votes.sum()
 
 
-@misconception(
-    temperature_softmax,
-    hint="Who gets everything in yours at temperature 0, the highest score or the lowest?",
-)
-def lowest_wins_at_zero(z, temperature):
-    if temperature == 0:
-        return np.eye(len(z))[np.argmin(z)]
-    votes = np.exp((z - z.max()) / temperature)
-    return votes / votes.sum()
-
-
 # --- online_softmax_stats --------------------------------------------------------------------------------
 
 
@@ -1092,6 +1082,11 @@ def falling(rng):
 
 def all_below_zero(rng):
     return ([rng.uniform(-6, -5, size=2), rng.uniform(-4, -3, size=3), rng.uniform(-7, -6, size=2)],)
+
+
+def the_maximum_in_two_chunks(rng):
+    top = rng.uniform(2, 3)
+    return ([np.array([top, top - 1]), np.array([top - 2, top, top])],)
 
 
 def one_chunk(rng):
@@ -1159,6 +1154,7 @@ def thousands_below_zero(rng):
             rising,
             falling,
             all_below_zero,
+            the_maximum_in_two_chunks,
             one_chunk,
             one_score,
             score_by_score,
@@ -1200,8 +1196,8 @@ def online_softmax_stats(chunks):
 
         m = max_j z_j,      l = Σ_j exp(z_j − m)      over all scores of all chunks
 
-    chunks : list of 1-D arrays, (n_1,), (n_2,), ...: one row of scores, cut up;
-        a chunk may be empty, a score may be −inf
+    chunks : list of 1-D arrays, (n_1,), (n_2,), ...: one row of scores of any
+        size, cut up; a chunk may be empty, a score may be −inf
     Returns (m, l), two numbers. No chunk, only empty ones or only −inf give
     (−inf, 0.0). Look at each chunk once, in order, and keep nothing of it but
     what m and l hold.
@@ -1287,7 +1283,8 @@ def rescaled_the_wrong_way(chunks):
 
 
 @misconception(
-    online_softmax_stats, hint="Every score is below 0: which maximum do you report, and who scored it?"
+    online_softmax_stats,
+    hint="No score so far, or all below 0: which maximum do you report, and who scored it?",
 )
 def maximum_starts_at_zero(chunks):
     m, l = 0.0, 0.0
@@ -1376,15 +1373,6 @@ def new_votes_rescaled_too(chunks):
             l = (l + np.exp(chunk - new).sum()) * (np.exp(m - new) if m > -np.inf else 1.0)
             m = new
     return m, l
-
-
-@misconception(
-    online_softmax_stats, hint="A single score must give l = 1: is yours a number of votes, or its logarithm?"
-)
-def logarithm_for_the_votes(chunks):
-    z = np.concatenate([np.zeros(0), *chunks])
-    m = z.max(initial=-np.inf)
-    return m, m + np.log(np.exp(z - m).sum())
 
 
 # --- questions -------------------------------------------------------------------------------------------
