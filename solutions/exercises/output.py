@@ -78,7 +78,7 @@ def half_precision_query(rng):
 
 
 def scores_near_a_thousand(rng):
-    scores = rng.permutation([1000.0, 1000.7, 999.2, -1000.0, -999.0]) + rng.uniform(-0.1, 0.1, size=5)
+    scores = np.array([-1000.0, 1000.7, 999.2, 1000.0, -999.0]) + rng.uniform(-0.1, 0.1, size=5)
     return *with_scores(rng, scores, 4), rng.normal(size=(5, 3))
 
 
@@ -200,19 +200,9 @@ def divided_by_the_root_of_d_v(q, K, V):
     return weights_of(K @ q / np.sqrt(V.shape[1])) @ V
 
 
-@misconception(attend_one, hint="Ten more keys: should the scores of the others change? What did you count?")
-def divided_by_the_root_of_m(q, K, V):
-    return weights_of(K @ q / np.sqrt(len(K))) @ V
-
-
 @misconception(attend_one, hint="What do the numbers that you mix with add up to, and what should they?")
 def scores_mix(q, K, V):
     return K @ q / np.sqrt(len(q)) @ V
-
-
-@misconception(attend_one, hint="Those are shares, one for each key. What is it that they are shares of?")
-def weights_only(q, K, V):
-    return weights_of(K @ q / np.sqrt(len(q)))
 
 
 @misconception(
@@ -259,8 +249,11 @@ def half_precision_matrices(rng):
 
 
 def some_keys_hidden(rng):
+    """Query 1 is all zeros, so its scores are: visible or hidden is for `allowed` alone to say."""
     allowed = np.array([[1, 1, 0, 0, 1], [0, 1, 1, 0, 0], [1, 0, 0, 1, 1]], dtype=bool)
-    return *drawn(rng, (3, 4), (5, 4), (5, 7)), allowed
+    Q, K, V = drawn(rng, (3, 4), (5, 4), (5, 7))
+    Q[1] = 0.0
+    return Q, K, V, allowed
 
 
 def the_past_only(rng):
@@ -323,8 +316,9 @@ def large_scores_with_the_winners_hidden(rng):
 
 
 def a_batch_with_large_scores(rng):
-    """All scores near 1000 in the first, near -1000 in the second."""
-    Q, K = np.stack([near_and_far(rng, 3, 5, [s]) for s in (1, -1)]), near_and_far(rng, 8, 5, [1])
+    """One query's scores near 1000, another's near -1000, in one matrix as well as between the two."""
+    Q = np.stack([near_and_far(rng, 3, 5, signs) for signs in ([1, -1], [-1])])
+    K = near_and_far(rng, 8, 5, [1])
     return Q, K.reshape(2, 4, 5), rng.normal(size=(2, 4, 2))
 
 
@@ -427,18 +421,6 @@ def einsum_and_an_additive_mask(Q, K, V, allowed=None):
     with np.errstate(all="ignore"):
         weights = np.nan_to_num(np.exp(scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True)))
     return np.einsum("...ij,...jv->...iv", weights, V)
-
-
-@alternative(scaled_dot_product_attention)
-def matrix_by_matrix(Q, K, V, allowed=None):
-    may = np.broadcast_to(True if allowed is None else allowed, (*Q.shape[:-1], K.shape[-2]))
-    output = np.zeros((*Q.shape[:-1], V.shape[-1]))
-    for place in np.ndindex(Q.shape[:-1]):
-        matrix, seen = place[:-1], may[place]
-        scores = K[matrix] @ Q[place] / np.sqrt(Q.shape[-1])
-        votes = np.exp(scores - max(scores[seen], default=0.0), where=seen, out=np.zeros(len(scores)))
-        output[place] = votes @ V[matrix] / (votes.sum() or 1.0)
-    return output
 
 
 @alternative(scaled_dot_product_attention)
@@ -558,52 +540,11 @@ def allowed_turned_round(Q, K, V, allowed=None):
 
 @misconception(
     scaled_dot_product_attention,
-    hint="Call it with and without the fourth argument: does your output notice? Should it?",
-)
-def allowed_not_used(Q, K, V, allowed=None):
-    return weights_of(products(Q, K) / np.sqrt(Q.shape[-1])) @ V
-
-
-@misconception(
-    scaled_dot_product_attention,
-    hint="A hidden score of 0 is still a vote: what is exp(0)? Which score casts no vote?",
-)
-def zero_for_hidden(Q, K, V, allowed=None):
-    scores = products(Q, K) / np.sqrt(Q.shape[-1])
-    return weights_of(scores if allowed is None else np.where(allowed, scores, 0.0)) @ V
-
-
-@misconception(
-    scaled_dot_product_attention,
     hint="What is exp(1000) in NumPy, and how did lesson 5 get the same weights without it?",
 )
 def no_maximum_taken_off(Q, K, V, allowed=None):
     votes = np.exp(products(Q, K) / np.sqrt(Q.shape[-1]))
     votes = votes if allowed is None else np.where(allowed, votes, 0.0)
-    total = votes.sum(axis=-1, keepdims=True)
-    return votes / np.where(total == 0.0, 1.0, total) @ V
-
-
-@misconception(
-    scaled_dot_product_attention,
-    hint="Two queries whose scores lie 2000 apart: whose largest score do you take off for the lower one?",
-)
-def one_maximum_for_all_queries(Q, K, V, allowed=None):
-    scores = products(Q, K) / np.sqrt(Q.shape[-1])
-    scores = scores if allowed is None else np.where(allowed, scores, -np.inf)
-    votes = np.exp(scores - np.max(scores, initial=-1e300))
-    total = votes.sum(axis=-1, keepdims=True)
-    return votes / np.where(total == 0.0, 1.0, total) @ V
-
-
-@misconception(
-    scaled_dot_product_attention,
-    hint="The largest score is hidden, the others lie 2000 below it: what did you take off from those?",
-)
-def maximum_of_the_hidden_too(Q, K, V, allowed=None):
-    scores = products(Q, K) / np.sqrt(Q.shape[-1])
-    votes = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    votes = votes if allowed is None else votes * allowed
     total = votes.sum(axis=-1, keepdims=True)
     return votes / np.where(total == 0.0, 1.0, total) @ V
 
@@ -671,10 +612,11 @@ def a_mask_for_each_head(rng):
 
 
 def a_layer_with_large_scores(rng):
-    """Each head's scores are about ±1000: its queries and keys have one large feature of either sign."""
+    """Scores of about ±1000 in each head, whose queries and keys have one large feature of either sign;
+    those of tokens 2 and 4 lie below 250."""
     n, h, d_head = 5, 2, 3
     X, W_q, W_k, W_v, W_o, h = layer_of(rng, n, h, d_head)
-    X[:, 0] = [1.0, -1.0, 1.0, 1.0, -1.0]
+    X[:, 0] = [1.0, -1.0, 0.2, 1.0, -0.2]
     large = math.sqrt(1000 * math.sqrt(d_head))
     for W in (W_q, W_k):
         W *= 0.3
@@ -737,7 +679,8 @@ def multi_head_attention(X, W_q, W_k, W_v, W_o, h, allowed=None):
     allowed : boolean, True = may attend; broadcasts against the scores
         (h, n, n), so that one (n, n) serves all heads. None: all may attend.
     Returns O : (n, d_model). A token that may attend to nothing gets zeros.
-    You may build it from scaled_dot_product_attention.
+    Scores of 1000 or -1000 must not break it. You may build it from
+    scaled_dot_product_attention.
     """
 
     def heads(Z):
@@ -940,7 +883,7 @@ def half_precision_heads(rng):
 
 def heads_with_large_scores(rng):
     Q = np.stack([near_and_far(rng, 5, 3, signs) for signs in ([1], [-1], [1, -1], [-1, 1])])
-    K = np.stack([near_and_far(rng, 5, 3, signs) for signs in ([1, 1, -1], [-1, 1])])
+    K = np.stack([near_and_far(rng, 5, 3, signs) for signs in ([1, 1, -1], [1])])
     return Q, K, rng.normal(size=(2, 5, 3))
 
 
@@ -992,8 +935,8 @@ def grouped_query_attention(Q, K, V):
     Q : (h_q, n, d)
     K : (h_kv, n, d), h_kv divides h_q
     V : (h_kv, n, d)
-    Returns the output : (h_q, n, d), scaled by √d, no mask. You may build it from
-    scaled_dot_product_attention.
+    Returns the output : (h_q, n, d), scaled by √d, no mask. Scores of 1000 or
+    -1000 must not break it. You may build it from scaled_dot_product_attention.
     """
     g = len(Q) // len(K)
     return scaled_dot_product_attention(Q, np.repeat(K, g, axis=0), np.repeat(V, g, axis=0))
@@ -1063,14 +1006,6 @@ def keys_grouped_values_cycled(Q, K, V):
 
 @misconception(
     grouped_query_attention,
-    hint="How many heads go in as queries, and how many came out? Who was averaged away?",
-)
-def queries_averaged_in_a_group(Q, K, V):
-    return attended(Q.reshape(len(K), -1, *Q.shape[1:]).mean(axis=1), K, V)
-
-
-@misconception(
-    grouped_query_attention,
     hint="Do all your query heads look at the same keys? How many heads of keys were given?",
 )
 def first_head_for_all(Q, K, V):
@@ -1100,16 +1035,6 @@ def groups_not_scaled(Q, K, V):
 )
 def only_as_many_as_shared_heads(Q, K, V):
     return attended(Q[: len(K)], K, V)
-
-
-@misconception(
-    grouped_query_attention,
-    hint="A head keeps its width, whatever it shares. By the root of which width did you divide?",
-)
-def scaled_by_all_features_of_a_group(Q, K, V):
-    g = len(Q) // len(K)
-    scores = products(Q, np.repeat(K, g, axis=0)) / np.sqrt(g * Q.shape[-1])
-    return weights_of(scores) @ np.repeat(V, g, axis=0)
 
 
 # --- sdpa_backward ---------------------------------------------------------------------------------------
@@ -1149,12 +1074,18 @@ def back_in_single_precision(rng):
 
 
 def back_from_large_scores(rng):
-    Q, K = near_and_far(rng, 4, 3, [1, -1]), near_and_far(rng, 6, 3, [1, 1, -1])
-    return rng.normal(size=(4, 2)), Q, K, rng.normal(size=(6, 2))
+    """Scores near 1000 for every other query and near -1000 for the rest. The large feature is the keys',
+    and the same in all of them, so that the derivatives are of ordinary size."""
+    dO, Q, K, V = way_back(rng, 4, 6, 3, 2)
+    Q[:, 0], K[:, 0] = [1.0, -1.0, 1.0, -1.0], 1000 * math.sqrt(3)
+    return dO, Q, K, V
 
 
+# 1e-4: in float64 finite differences with any sensible step are right to that, whatever the secret draws (to
+# 6e-5 at worst, one-sided with a step of 1e-4), and no mistake of algebra is.
 @exercise(
     points=5,
+    tolerance=(1e-4, 1e-4),
     aspects=[
         values(
             3,
@@ -1196,7 +1127,7 @@ def sdpa_backward(dO, Q, K, V):
     K : (n_k, d_k)
     V : (n_k, d_v)
     Returns dQ, dK, dV : (n_q, d_k), (n_k, d_k), (n_k, d_v), the derivatives of L
-    by each number of Q, K and V.
+    by each number of Q, K and V. Scores of 1000 or -1000 must not break it.
     """
     scale = 1 / np.sqrt(Q.shape[1])
     scores = Q @ K.T * scale
@@ -1298,7 +1229,7 @@ def scale_missing(dO, Q, K, V):
 
 @misconception(
     sdpa_backward,
-    hint="dQ has the factor from the scores, good. Q and K enter the score in the same way: what of dK?",
+    hint="dQ has the factor from the scores. Q and K enter the score in the same way: what of dK?",
 )
 def scale_missing_in_dk(dO, Q, K, V):
     A = forward_weights(Q, K)
@@ -1328,32 +1259,12 @@ def sums_over_the_queries(dO, Q, K, V):
 
 @misconception(
     sdpa_backward,
-    hint="You take off the plain mean of a row of dA. With which weights does the Jacobian take it?",
-)
-def plain_mean_taken_off(dO, Q, K, V):
-    A = forward_weights(Q, K)
-    dA = dO @ V.T
-    dS = A * (dA - dA.mean(axis=1, keepdims=True))
-    return *back_to_queries_and_keys(dS, Q, K), A.T @ dO
-
-
-@misconception(
-    sdpa_backward,
     hint="Key j meets every query. Over which index does dK[j] add up, and which index has your sum?",
 )
 def keys_not_turned_round(dO, Q, K, V):
     A = forward_weights(Q, K)
     dS = through_the_softmax(A, dO @ V.T) / np.sqrt(Q.shape[1])
     return dS @ K, dS @ Q, A.T @ dO
-
-
-@misconception(
-    sdpa_backward, hint="Take a small step against your dQ: does L get smaller, as it should, or larger?"
-)
-def sign_turned_round(dO, Q, K, V):
-    A = forward_weights(Q, K)
-    dQ, dK = back_to_queries_and_keys(through_the_softmax(A, dO @ V.T), Q, K)
-    return -dQ, -dK, A.T @ dO
 
 
 @misconception(
@@ -1613,15 +1524,6 @@ def output_not_rescaled(Q, K, V, block, causal):
 
 @misconception(
     blockwise_attention,
-    hint="When a later block brings a larger score, o is counted anew. In which currency is l still kept?",
-)
-def sum_not_rescaled(Q, K, V, block, causal):
-    _, l, o = accumulated(key_blocks(Q, K, V, block, causal), *output_shape(Q, V), shrink_l=False)
-    return o / l
-
-
-@misconception(
-    blockwise_attention,
     hint="A block brings a larger score. Do l and o shrink, or stay? What does yours do with them?",
 )
 def nothing_rescaled(Q, K, V, block, causal):
@@ -1706,17 +1608,6 @@ def no_maximum_at_all(Q, K, V, block, causal):
 )
 def not_divided_at_the_end(Q, K, V, block, causal):
     return accumulated(key_blocks(Q, K, V, block, causal), *output_shape(Q, V))[2]
-
-
-@misconception(
-    blockwise_attention,
-    hint="Whatever is in block 0, your output does not change. Is a block added to the others or put there?",
-)
-def last_block_only(Q, K, V, block, causal):
-    found = np.zeros(output_shape(Q, V))
-    for scores, v in key_blocks(Q, K, V, block, causal):
-        found = masked_weights(scores, None) @ v
-    return found
 
 
 def output_shape(Q, V):
