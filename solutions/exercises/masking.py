@@ -227,6 +227,16 @@ def counted_from_the_end(n_q, n_k):
     return [[0.0 if n_k - j >= n_q - i else -math.inf for j in range(n_k)] for i in range(n_q)]
 
 
+@alternative(causal_mask_rect)
+def last_rows_of_the_square_mask(n_q, n_k):
+    return causal_mask(n_k)[n_k - n_q :]
+
+
+@alternative(causal_mask_rect)
+def past_beside_a_square_mask(n_q, n_k):
+    return np.hstack([np.zeros((n_q, n_k - n_q)), causal_mask(n_q)])
+
+
 @misconception(
     causal_mask_rect,
     hint="With n_q = 1 the only query is the newest token. What may it see, and what does yours show it?",
@@ -284,9 +294,12 @@ def square_of_the_keys(n_q, n_k):
     return np.triu(np.full((n_k, n_k), -np.inf), k=1)
 
 
-@alternative(causal_mask_rect)
-def last_rows_of_the_square_mask(n_q, n_k):
-    return causal_mask(n_k)[n_k - n_q :]
+@misconception(
+    causal_mask_rect,
+    hint="Columns are keys: how many are there? What may the first query see of the keys from before it?",
+)
+def square_of_the_queries(n_q, n_k):
+    return np.triu(np.full((n_q, n_q), -np.inf), k=1)
 
 
 @misconception(causal_mask_rect, hint="Rows are queries and columns are keys: what shape is yours?")
@@ -331,6 +344,15 @@ def one_query_sees_nothing(rng):
     allowed = some(rng, (4, 5))
     allowed[2] = False
     return rng.normal(size=(4, 5)), allowed
+
+
+def as_many_queries_as_keys_to_hide(rng):
+    """Square: here `allowed` transposed has the right shape."""
+    return rng.normal(size=(4, 4)), some(rng, (4, 4))
+
+
+def nothing_allowed(rng):
+    return rng.normal(size=(3, 2)), np.zeros((3, 2), dtype=bool)
 
 
 def everything_allowed(rng):
@@ -386,7 +408,9 @@ def scores_in_the_thousands(rng):
             2,
             more_keys_than_queries,
             more_queries_than_keys,
+            as_many_queries_as_keys_to_hide,
             one_query_sees_nothing,
+            nothing_allowed,
             everything_allowed,
             masked_before,
             a_bias_among_the_scores,
@@ -423,8 +447,8 @@ def apply_mask(scores, allowed):
     scores : (..., n_q, n_k), floats; some may be −∞ already
     allowed : (..., n_q, n_k) of booleans, True = may be looked at. Any shape that NumPy
         broadcasts to that of the scores: (n_k,) or (n_q, n_k) or (B, 1, n_k), …
-    Returns (..., n_q, n_k), of the shape of `scores`: a new array. A query with no
-    allowed key gets a row of −∞.
+    Returns (..., n_q, n_k), of the shape of `scores`, which stay as they are. A query
+    with no allowed key gets a row of −∞.
     """
     return np.where(allowed, scores, -np.inf)
 
@@ -493,6 +517,14 @@ def filled_with_minus_ten_thousand(scores, allowed):
 )
 def filled_with_minus_a_billion(scores, allowed):
     return np.where(allowed, scores, -1e9)
+
+
+@misconception(
+    apply_mask,
+    hint="The lowest number is finite. What does the softmax make of a row that holds nothing but it?",
+)
+def filled_with_the_lowest_number(scores, allowed):
+    return np.where(allowed, scores, np.finfo(scores.dtype).min)
 
 
 @misconception(
@@ -722,6 +754,7 @@ def nothing_at_all(rng):
     examples=[
         example("five tokens, a window of 2, one global token", 5, 2, 1),
         example("eight tokens, a window of 3, two global tokens", 8, 3, 2),
+        example("five tokens, no window, one global token", 5, 0, 1),
     ],
 )
 def sparse_mask(n, window, n_global):
@@ -812,6 +845,24 @@ def future_allowed(n, window, n_global):
 def one_global_too_many(n, window, n_global):
     i, j = np.arange(n)[:, None], np.arange(n)
     return (j <= i) & ((i - j < window) | (j <= n_global))
+
+
+@misconception(
+    sparse_mask,
+    hint="Row i is what token i may look at. In yours, what may the last token see, and the first?",
+)
+def keys_ask_queries(n, window, n_global):
+    i, j = np.arange(n)[:, None], np.arange(n)
+    return ((j <= i) & ((i - j < window) | (j < n_global))).T
+
+
+@misconception(
+    sparse_mask,
+    hint="A window of 0 holds no token at all. Whom does token 3 see in yours, without any globals?",
+)
+def always_itself(n, window, n_global):
+    i, j = np.arange(n)[:, None], np.arange(n)
+    return (j <= i) & ((i - j < max(window, 1)) | (j < n_global))
 
 
 @misconception(sparse_mask, hint="Yours forgets the start of the text. What does n_global change in it?")
@@ -957,6 +1008,19 @@ def halved_for_each_head(h, n):
 def position_instead_of_distance(h, n):
     slopes = 2.0 ** (-8 * np.arange(1, h + 1) / h)
     return slopes[:, None, None] * np.broadcast_to(np.arange(n), (n, n))
+
+
+@misconception(
+    alibi_bias,
+    hint="Right for 4 and 8 heads. Each slope is 2^(−8/h) of the one before: is it in yours, for h = 3 or 6?",
+)
+def between_powers_of_two(h, n):
+    """As the code of several models has it: a power of two of heads, then every other slope of twice as
+    many."""
+    lower = 2 ** int(math.log2(h))
+    slopes = [2 ** (-8 * k / lower) for k in range(1, lower + 1)]
+    slopes += [2 ** (-4 * k / lower) for k in range(1, 2 * lower + 1, 2)]
+    return -np.array(slopes[:h])[:, None, None] * (np.arange(n)[:, None] - np.arange(n))
 
 
 @misconception(alibi_bias, hint="All heads are alike in yours. Which factor tells them apart?")

@@ -425,15 +425,16 @@ def eight_features(rng):
     return 8, SAMPLES[8], a_seed(rng)
 
 
-def one_seed_twice_then_another(rng):
-    """The first two calls must agree to the last digit, the third must not."""
+def one_seed_twice_then_others(rng):
+    """The first two calls must agree to the last digit, the others must not."""
     seed = a_seed(rng)
-    named = {"d_k": 2, "n_samples": SAMPLES[2], "seed": seed, "other": seed + 1}
+    named = {"d_k": 2, "n_samples": SAMPLES[2], "seed": seed, "other": seed + 1, "last": seed + 2}
     return [
         *(Let(name, value) for name, value in named.items()),
         Call("score_variance", ("d_k", "n_samples", "seed"), "first"),
         Call("score_variance", ("d_k", "n_samples", "seed"), "second"),
         Call("score_variance", ("d_k", "n_samples", "other"), "third"),
+        Call("score_variance", ("d_k", "n_samples", "last"), "fourth"),
     ]
 
 
@@ -449,7 +450,7 @@ def one_seed_twice_then_another(rng):
             five_features,
             eight_features,
         ),
-        aspect("same seed, same numbers", 2, one_seed_twice_then_another),
+        aspect("same seed, same numbers", 2, one_seed_twice_then_others),
     ],
     examples=[
         example("width 4, 50,000 pairs", 4, 50_000, 0),
