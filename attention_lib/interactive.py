@@ -48,7 +48,7 @@ def slider(
         still = f"{_strong(title)}<br>{frames.at(number)}<br>{html.escape(caption)}"
         mark = f"still-{uuid.uuid4().hex}"
         text = f"{title}\n[picture: {frames.alt_at(number, picture)}]\n{caption}"
-        notebook.show_html(f'<div id="{mark}">{still}</div>', text, png)
+        notebook.show_html(f'<div id="{mark}">{still}</div>{_without_complaint(mark)}', text, png)
         _show_moving(frames, number, title, mark)
         picture.mark_as_shown()
     return picture
@@ -110,6 +110,13 @@ def _show_moving(frames: _Frames, start: int, title: str, still: str) -> None:
     hiding = f"<style>#{still}, .jp-OutputArea-child:has(#{still}) {{display: none}}</style>"
     whole = widgets.VBox([widgets.HTML(_strong(title) + hiding), handle, picture])
     notebook.show({_VIEW: whole._repr_mimebundle_()[_VIEW], "text/html": "", "text/plain": ""})
+
+
+def _without_complaint(still: str) -> str:
+    """Hides what JupyterLab writes below the element `still` once the kernel has forgotten its slider:
+    "Error displaying widget: model not found", a text where a living slider has elements."""
+    below = f".jp-OutputArea-child:has(#{still}) + .jp-OutputArea-child"
+    return f"<style>{below} > .jupyter-widgets:not(:has(*)) {{display: none}}</style>"
 
 
 def _strong(title: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
 from attention_lib import notebook
@@ -32,6 +33,7 @@ LINES = ("-", "--", ":", "-.", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (8, 2.5)))
 
 _LARGEST = (13.0, 11.0)  # inches
 _CHARACTER = 0.085  # inches, one character of a tick label with its share of the gap
+_BESIDE = 1.4  # characters, the room that a tick label needs besides its own
 _LINE = 0.2  # inches
 _held_back: ContextVar[bool] = ContextVar("held back", default=False)
 
@@ -155,9 +157,9 @@ def ticks(axes: Axes, axis: str, labels: Sequence[Any], inches: float) -> None:
     texts = [str(label) for label in labels]
     room = inches / max(1, len(texts))
     if axis == "x":
-        texts = [broken(text, room - _CHARACTER) for text in texts]
+        texts = [broken(text, room - _BESIDE * _CHARACTER) for text in texts]
     longest = max((len(line) for text in texts for line in text.split("\n")), default=0)
-    width = (longest + 1.4) * _CHARACTER
+    width = (longest + _BESIDE) * _CHARACTER
     # Three characters, most often a number, are easier left out than read aslant.
     slanted = axis == "x" and longest > 3 and width > room
     needed = width if axis == "x" and not slanted else _LINE
@@ -187,7 +189,8 @@ def legend(figure: Figure, axes: Axes, names: Sequence[str]) -> None:
 
 
 def log_scale(axis: Axis, values: np.ndarray) -> None:
-    """Make `axis` logarithmic, in powers of two if all `values` are such. Linear where none is above 0."""
+    """Make `axis` logarithmic, in powers of two if all `values` are such, at 1, 2, 5, 10, 20, … where they
+    span three decades or less. Linear where none is above 0."""
     drawn = values[np.isfinite(values) & (values > 0)]
     if not drawn.size:
         return
@@ -196,8 +199,20 @@ def log_scale(axis: Axis, values: np.ndarray) -> None:
     (axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale)(
         "log", nonpositive="mask", **style
     )
-    if powers_of_two:
+    short = drawn.max() <= 1000 * drawn.min()
+    if short and not powers_of_two:
+        # Powers of ten alone would be two or three, too few to read a value off.
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_minor_formatter(NullFormatter())
+    if short or powers_of_two:
         axis.set_major_formatter(lambda value, _: f"{value:.7g}")
+
+
+def make_room(axes: Axes, values: tuple[float, float] | None) -> None:
+    """Have the vertical axis hold `values` besides what is drawn."""
+    if values is not None:
+        axes.update_datalim([(0, value) for value in values], updatex=False)
+        axes.autoscale_view(scalex=False)
 
 
 def without_box(axes: Axes) -> None:

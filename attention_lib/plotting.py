@@ -46,6 +46,7 @@ from attention_lib.picture import (
     label_points,
     legend,
     log_scale,
+    make_room,
     picture,
     short_number,
     shown,
@@ -164,10 +165,12 @@ def bars(
     *,
     value: str = "weight",
     across: str = "",
+    room: tuple[float, float] | None = None,
 ) -> Picture:
     """Draw one bar per label; `values` (n,), or a dict of several such series by name.
 
-    `value` names the axis of the bars, with its unit, `across` the axis of the labels.
+    `value` names the axis of the bars, with its unit, `across` the axis of the labels. With `room`, the
+    axis of the bars holds these two values whatever is drawn: pictures of one slider can be compared.
     """
     series = _series(values, len(labels), "labels")
     width = min(11.0, max(4.0, 1.2 + 0.36 * len(labels) * (1 + len(series))))
@@ -183,6 +186,7 @@ def bars(
             axes.bar_label(drawn, fmt=short_number, fontsize=7.5, padding=2)
     axes.margins(y=0.12)
     axes.axhline(0, color="black", linewidth=0.8)
+    make_room(axes, room)
     ticks(axes, "x", labels, width - 1)
     axes.set(title=title, ylabel=value, xlabel=across)
     without_box(axes)
@@ -234,12 +238,14 @@ def lines(
     y_name: str = "y",
     log_x: bool = False,
     log_y: bool = False,
+    room: tuple[float, float] | None = None,
 ) -> Picture:
     """Draw curves through the points (x, y), both (n,), with a marker at each point, or at some of very many.
 
     `y` may be a dict of several series by name, each with its own marker and kind of line. A curve has a
     gap where it holds nan or ±inf. `x_name` and `y_name` name the axes, with their units; `log_x` and
-    `log_y` make an axis logarithmic: its curves have gaps at 0 and below, too.
+    `log_y` make an axis logarithmic: its curves have gaps at 0 and below, too. With `room`, the axis of y
+    holds these two values whatever is drawn.
     """
     places = np.asarray(x, dtype=float)
     series = _series(y, len(places), "x")
@@ -251,6 +257,7 @@ def lines(
         style["markevery"] = max(1, len(places) // _MOST_MARKERS)
         axes.plot(places, heights, label=name, linewidth=1.6, markersize=6.5, **style)
     axes.set(title=title, xlabel=x_name, ylabel=y_name)
+    make_room(axes, room)
     if log_x:
         log_scale(axes.xaxis, places)
     if log_y:
@@ -270,15 +277,19 @@ def vectors_2d(
     *,
     x_name: str = "component 0",
     y_name: str = "component 1",
+    room: float = 0.0,
 ) -> Picture:
-    """Draw the rows of `points` (n, 2) as arrows from the origin, with equal scales on both axes."""
+    """Draw the rows of `points` (n, 2) as arrows from the origin, with equal scales on both axes.
+
+    With `room`, there is room for an arrow of this length in every direction, whatever is drawn.
+    """
     ends = np.asarray(points, dtype=float)
     if ends.ndim != 2 or ends.shape[1] != 2:
         raise ValueError(f"points has shape {ends.shape}: expected (n, 2), one row per arrow")
     names = [str(label) for label in labels] if labels is not None else [""] * len(ends)
     figure = picture(4.6, 4.4, alt or title or f"{len(ends)} arrows in the plane")
     axes = figure.add_subplot()
-    _frame(axes, ends)
+    _frame(axes, np.vstack([ends, [[-room, -room], [room, room]]]))
     for number, (end, name) in enumerate(zip(ends, names, strict=True)):
         _arrow(axes, end, name, SERIES_COLOURS[number % 6])
     axes.set(title=title, xlabel=x_name, ylabel=y_name)

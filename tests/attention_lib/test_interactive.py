@@ -77,6 +77,7 @@ def test_with_ipywidgets_a_slider_stands_above_the_picture_and_hides_the_still_o
     title, handle, picture = moving(kernel_cell.shown)
     mark = still["text/html"].split('id="')[1].split('"')[0]
     assert f"#{mark}" in title.value
+    assert f":has(#{mark}) +" in still["text/html"].split("<style>")[1]
     assert (handle.description, handle.label) == ("height", "1")
     assert picture.value.startswith('<img alt="Bars. height = 1: One bar, 1 high."')
 

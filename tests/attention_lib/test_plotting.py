@@ -293,6 +293,13 @@ def test_long_labels_are_broken_at_spaces_and_long_words_slanted():
     assert slanted.get_xticklabels()[0].get_rotation() == 45
 
 
+def test_a_label_one_character_too_long_is_broken_rather_than_slanted():
+    four = ["model", "model, tied", "random", "random, tied"]
+    [axes] = plotting.bars({"a": [1, 2, 3, 4], "b": [1, 2, 3, 4]}, four).axes
+    assert tick_texts(axes.xaxis)[3] == "random,\ntied"
+    assert axes.get_xticklabels()[3].get_rotation() == 0
+
+
 def test_two_series_of_points_have_markers_of_their_own():
     figure = plotting.scatter([1, 2], {"dot": [3, 4], "cosine": [1, 1]})
     [axes] = figure.axes
@@ -347,6 +354,33 @@ def test_a_logarithmic_axis_of_powers_of_two_counts_in_them():
     [axes] = figure.axes
     shown = in_view(axes.get_xticklabels(), axes.get_xlim(), 0)
     assert [label.get_text() for label in shown] == ["16", "32", "64", "128", "256"]
+
+
+def test_a_short_logarithmic_axis_can_be_read_between_the_powers_of_ten():
+    [short] = plotting.lines([1, 2, 3], [1, 8, 60], log_y=True).axes
+    short.figure.draw_without_rendering()
+    seen = [label.get_text() for label in in_view(short.get_yticklabels(), short.get_ylim(), 1)]
+    assert seen == ["1", "2", "5", "10", "20", "50"]
+    [long] = plotting.lines([1, 2, 3], [1, 8, 60000], log_y=True).axes
+    assert "50" not in tick_texts(long.yaxis)
+
+
+def test_pictures_with_the_same_room_have_the_same_axes():
+    """Fails when a slider's picture stretches its axes, so that what stayed the same seems to move."""
+
+    def limits(draw):
+        return [draw(size).axes[0].get_ylim() for size in (0.2, 0.9)]
+
+    for draw in (
+        lambda size: plotting.bars([size, size], ["a", "b"], room=(0, 1)),
+        lambda size: plotting.lines([1, 2], [0, size], room=(0, 1)),
+        lambda size: plotting.vectors_2d([[size, 0], [0, -size]], room=1),
+    ):
+        first, second = limits(draw)
+        assert first == pytest.approx(second)
+        assert first[1] >= 1
+    [without] = plotting.lines([1, 2], [0, 0.2]).axes
+    assert without.get_ylim()[1] < 1
 
 
 def test_very_many_points_have_fewer_markers():
