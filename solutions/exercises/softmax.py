@@ -62,8 +62,8 @@ def rows_a_thousand_apart(rng):
 
 
 def one_row_of_thousands(rng):
-    """Neither the first score nor the mean of the row is anywhere near the largest."""
-    return (np.array([-3000.0, 2999.0, 3000.0, 3003.0, 3000.5]) + rng.uniform(-0.2, 0.2, size=5),)
+    """No score but the largest will do to take off: the first, the last and the mean lie far below it."""
+    return (np.array([-3000.0, 2999.0, 3000.0, 3003.0, -2000.0]) + rng.uniform(-0.2, 0.2, size=5),)
 
 
 def columns_a_thousand_apart(rng):
@@ -75,8 +75,11 @@ def all_very_negative(rng):
 
 
 def heads_whose_rows_lie_apart(rng):
-    far = np.array([[1500.0, 0.0, -1500.0], [0.0, -800.0, 800.0]])
-    return (rng.uniform(-1, 1, size=(2, 3, 4)) + far[:, :, None],)
+    """And one −inf among scores so low that no number of ordinary size is below them."""
+    far = np.array([[1500.0, 0.0, -15000.0], [0.0, -800.0, 800.0]])
+    z = rng.uniform(-1, 1, size=(2, 3, 4)) + far[:, :, None]
+    z[0, 2, 1] = -np.inf
+    return (z,)
 
 
 def heads_of_rows(rng):
@@ -140,7 +143,7 @@ def softmax(z, axis=-1):
 
     z : (...) scores with one axis or more; a score may be −inf, its weight is
         then 0, but each row (each line along `axis`) holds a finite one
-    axis : () int, the axis along which the weights add up to 1
+    axis : int, the axis along which the weights add up to 1
     Returns weights, an array of z's shape. Scores in the thousands must give
     weights, not nan, even where the rows lie far apart.
     """
@@ -469,11 +472,28 @@ def a_mask_added_to_the_scores(scores, allowed=None):
     return np.divide(votes, sums, out=np.zeros_like(votes), where=sums > 0)
 
 
+def hiding(scores, allowed, hidden=-np.inf):
+    """The scores, with `hidden` where a query may not look."""
+    return scores if allowed is None else np.where(allowed, scores, hidden)
+
+
+def shares(z, axis=-1):
+    """The right weights for these scores, for the mistakes that are made before."""
+    m = z.max(axis=axis, keepdims=True)
+    votes = np.exp(z - np.where(np.isfinite(m), m, 0.0))
+    total = votes.sum(axis=axis, keepdims=True)
+    return votes / np.where(total > 0, total, 1.0)
+
+
+def unguarded_shares(z):
+    """The same, nan where a row holds nothing but −inf."""
+    votes = np.exp(z - z.max(axis=-1, keepdims=True))
+    return votes / votes.sum(axis=-1, keepdims=True)
+
+
 @misconception(attention_weights, hint="Add up a row with a hidden key: who kept the share that is missing?")
 def masked_after_softmax(scores, allowed=None):
-    votes = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = votes / votes.sum(axis=-1, keepdims=True)
-    return weights if allowed is None else np.where(allowed, weights, 0.0)
+    return hiding(unguarded_shares(scores), allowed, 0.0)
 
 
 @misconception(
@@ -481,9 +501,7 @@ def masked_after_softmax(scores, allowed=None):
     hint="A hidden key scores 2000 more than the visible ones: what is left to share out once you hide it?",
 )
 def renormalised_late(scores, allowed=None):
-    votes = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = votes / votes.sum(axis=-1, keepdims=True)
-    kept = weights if allowed is None else np.where(allowed, weights, 0.0)
+    kept = hiding(unguarded_shares(scores), allowed, 0.0)
     return kept / kept.sum(axis=-1, keepdims=True)
 
 
@@ -492,8 +510,7 @@ def renormalised_late(scores, allowed=None):
     hint="Whose maximum do you take off, if a hidden key scores 2000 more? What do the visible ones get?",
 )
 def renormalised_late_and_guarded(scores, allowed=None):
-    votes = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    kept = votes if allowed is None else np.where(allowed, votes, 0.0)
+    kept = hiding(np.exp(scores - scores.max(axis=-1, keepdims=True)), allowed, 0.0)
     total = kept.sum(axis=-1, keepdims=True)
     return np.where(total > 0, kept / np.where(total > 0, total, 1.0), 0.0)
 
@@ -503,9 +520,7 @@ def renormalised_late_and_guarded(scores, allowed=None):
     hint="What is −inf minus −inf? Which of your rows is made of nothing else, and what should it hold?",
 )
 def nan_where_nothing_is_allowed(scores, allowed=None):
-    z = scores if allowed is None else np.where(allowed, scores, -np.inf)
-    votes = np.exp(z - z.max(axis=-1, keepdims=True))
-    return votes / votes.sum(axis=-1, keepdims=True)
+    return unguarded_shares(hiding(scores, allowed))
 
 
 @misconception(
@@ -513,61 +528,45 @@ def nan_where_nothing_is_allowed(scores, allowed=None):
     hint="A query may see nothing, yet yours looks at all keys evenly. What does the docstring ask for?",
 )
 def even_where_nothing_is_allowed(scores, allowed=None):
-    z = np.maximum(scores if allowed is None else np.where(allowed, scores, -np.inf), -1e9)
-    votes = np.exp(z - z.max(axis=-1, keepdims=True))
-    return votes / votes.sum(axis=-1, keepdims=True)
+    return unguarded_shares(np.maximum(hiding(scores, allowed), -1e9))
 
 
 @misconception(attention_weights, hint="You set hidden scores to 0. How many votes does a score of 0 cast?")
 def hidden_scores_zero(scores, allowed=None):
-    z = scores if allowed is None else np.where(allowed, scores, 0.0)
-    votes = np.exp(z - z.max(axis=-1, keepdims=True))
-    return votes / votes.sum(axis=-1, keepdims=True)
+    return unguarded_shares(hiding(scores, allowed, 0.0))
 
 
 @misconception(attention_weights, hint="Which keys get weight in yours: those marked True, or the others?")
 def mask_turned_round(scores, allowed=None):
-    z = scores if allowed is None else np.where(allowed, -np.inf, scores)
-    m = z.max(axis=-1, keepdims=True)
-    votes = np.exp(z - np.where(np.isfinite(m), m, 0.0))
-    total = votes.sum(axis=-1, keepdims=True)
-    return votes / np.where(total > 0, total, 1.0)
+    return shares(scores if allowed is None else np.where(allowed, -np.inf, scores))
 
 
 @misconception(
     attention_weights, hint="Add up your rows, then your columns: which of the two is one query's attention?"
 )
 def keys_share_out(scores, allowed=None):
-    z = scores if allowed is None else np.where(allowed, scores, -np.inf)
-    m = z.max(axis=-2, keepdims=True)
-    votes = np.exp(z - np.where(np.isfinite(m), m, 0.0))
-    total = votes.sum(axis=-2, keepdims=True)
-    return votes / np.where(total > 0, total, 1.0)
+    return shares(hiding(scores, allowed), axis=-2)
 
 
 @misconception(
     attention_weights, hint="You add True and False to the scores: by how much does that lower a hidden key?"
 )
 def booleans_added(scores, allowed=None):
-    z = scores if allowed is None else scores + allowed
-    votes = np.exp(z - z.max(axis=-1, keepdims=True))
-    return votes / votes.sum(axis=-1, keepdims=True)
+    return unguarded_shares(scores if allowed is None else scores + allowed)
 
 
 @misconception(
     attention_weights, hint="The mask works. Now try visible scores of 800: what is exp(800) in NumPy?"
 )
 def nothing_taken_off(scores, allowed=None):
-    z = scores if allowed is None else np.where(allowed, scores, -np.inf)
-    votes = np.exp(z)
+    votes = np.exp(hiding(scores, allowed))
     total = votes.sum(axis=-1, keepdims=True)
     return votes / np.where(total > 0, total, 1.0)
 
 
 @misconception(attention_weights, hint="Change `allowed` and call again: do your weights notice?")
 def mask_not_looked_at(scores, allowed=None):
-    votes = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return votes / votes.sum(axis=-1, keepdims=True)
+    return unguarded_shares(scores)
 
 
 # --- logsumexp -------------------------------------------------------------------------------------------
@@ -665,7 +664,7 @@ def logsumexp(z, axis=-1):
         lse(z) = ln Σ_j exp(z_j)      along `axis`
 
     z : (...) scores with one axis or more; a score may be −inf
-    axis : () int, the axis along which the votes are added up
+    axis : int, the axis along which the votes are added up
     Returns an array of z's shape without `axis`: (n_q, n_k) gives (n_q,), and
     one row (n_k,) a single number. A row of nothing but −inf gives −inf.
     """
@@ -710,6 +709,12 @@ def minus_infinity_put_back_at_the_end(z, axis=-1):
     return np.where(m == -np.inf, -np.inf, m + np.log(votes))
 
 
+def finite_maximum(z, axis):
+    """The maximum along `axis`, which stays; 0 where all is −inf."""
+    m = z.max(axis=axis, keepdims=True)
+    return np.where(np.isfinite(m), m, 0.0)
+
+
 @misconception(logsumexp, hint="What is exp(1000) in NumPy, and what is its logarithm?")
 def not_shifted(z, axis=-1):
     return np.log(np.exp(z).sum(axis=axis))
@@ -719,16 +724,14 @@ def not_shifted(z, axis=-1):
     logsumexp, hint="Add 10 to every score: by how much must the result grow, and by how much does yours?"
 )
 def maximum_not_put_back(z, axis=-1):
-    m = z.max(axis=axis, keepdims=True)
-    return np.log(np.exp(z - np.where(np.isfinite(m), m, 0.0)).sum(axis=axis))
+    return np.log(np.exp(z - finite_maximum(z, axis)).sum(axis=axis))
 
 
 @misconception(
     logsumexp, hint="Of a single score the result is that score: which sign does the maximum have in yours?"
 )
 def maximum_taken_off_again(z, axis=-1):
-    m = z.max(axis=axis, keepdims=True)
-    m = np.where(np.isfinite(m), m, 0.0)
+    m = finite_maximum(z, axis)
     return np.log(np.exp(z - m).sum(axis=axis)) - np.squeeze(m, axis=axis)
 
 
@@ -746,8 +749,7 @@ def nan_for_minus_infinity(z, axis=-1):
     hint="Compare the shape of your result with z's: is the axis gone that you added up along?",
 )
 def reduced_axis_kept(z, axis=-1):
-    m = z.max(axis=axis, keepdims=True)
-    m = np.where(np.isfinite(m), m, 0.0)
+    m = finite_maximum(z, axis)
     return m + np.log(np.exp(z - m).sum(axis=axis, keepdims=True))
 
 
@@ -755,8 +757,7 @@ def reduced_axis_kept(z, axis=-1):
     logsumexp, hint="Call yours on one matrix with axis 0 and with axis 1: do you get two different answers?"
 )
 def always_the_last_axis(z, axis=-1):
-    m = z.max(axis=-1, keepdims=True)
-    m = np.where(np.isfinite(m), m, 0.0)
+    m = finite_maximum(z, -1)
     return np.squeeze(m, axis=-1) + np.log(np.exp(z - m).sum(axis=-1))
 
 
@@ -764,9 +765,8 @@ def always_the_last_axis(z, axis=-1):
     logsumexp, hint="Three rows go in and one number comes out of yours: who asked for all rows together?"
 )
 def over_all_numbers(z, axis=-1):
-    m = z.max()
-    m = m if np.isfinite(m) else 0.0
-    return m + np.log(np.exp(z - m).sum())
+    m = finite_maximum(z, None)
+    return np.squeeze(m) + np.log(np.exp(z - m).sum())
 
 
 @misconception(
@@ -774,9 +774,8 @@ def over_all_numbers(z, axis=-1):
     hint="Rows may lie 1000 apart: what does exp make of the lower row, once the upper one's maximum is off?",
 )
 def one_maximum_for_every_row(z, axis=-1):
-    m = z.max()
-    m = m if np.isfinite(m) else 0.0
-    return m + np.log(np.exp(z - m).sum(axis=axis))
+    m = finite_maximum(z, None)
+    return np.squeeze(m) + np.log(np.exp(z - m).sum(axis=axis))
 
 
 # --- temperature_softmax ---------------------------------------------------------------------------------
@@ -915,7 +914,7 @@ def temperature_softmax(z, temperature):
 
     z : (n,) scores, one row; of any size, also once they are divided by T; one may
         be −inf, its weight is then 0
-    temperature : () number, 0 or more
+    temperature : float, 0 or more
     Returns weights : (n,). At temperature 0, the limit: 1 for the largest score,
     for the first of them where several are equal, and 0 for all others.
     Raises ValueError when temperature is negative.
@@ -972,17 +971,14 @@ def ratios_to_the_top_score(z, temperature):
 def negative_temperature_accepted(z, temperature):
     if temperature == 0:
         return np.eye(len(z))[np.argmax(z)]
-    scaled = z / temperature
-    votes = np.exp(scaled - scaled.max())
-    return votes / votes.sum()
+    return unguarded_shares(z / temperature)
 
 
 @misconception(
     temperature_softmax, hint="Which temperature should be the picky one, 0.1 or 10? Which is it in yours?"
 )
 def multiplied(z, temperature):
-    votes = np.exp(z * temperature - np.max(z * temperature))
-    return votes / votes.sum()
+    return unguarded_shares(z * temperature)
 
 
 @misconception(
@@ -998,17 +994,14 @@ def divided_after_exp(z, temperature):
     temperature_softmax, hint="What do your weights add up to at temperature 2, and what should they?"
 )
 def weights_divided(z, temperature):
-    votes = np.exp(z - z.max())
-    return votes / votes.sum() / temperature
+    return unguarded_shares(z) / temperature
 
 
 @misconception(
     temperature_softmax, hint="What does NumPy make of a division by 0? Which weights are the limit there?"
 )
 def nan_at_zero(z, temperature):
-    scaled = z / np.float64(temperature)
-    votes = np.exp(scaled - scaled.max())
-    return votes / votes.sum()
+    return unguarded_shares(z / np.float64(temperature))
 
 
 @misconception(
@@ -1028,8 +1021,7 @@ def tie_shared(z, temperature):
     if temperature == 0:
         best = (z == z.max()).astype(float)
         return best / best.sum()
-    votes = np.exp((z - z.max()) / temperature)
-    return votes / votes.sum()
+    return unguarded_shares(z / temperature)
 
 
 @misconception(
@@ -1039,8 +1031,7 @@ def tie_shared(z, temperature):
 def every_maximum_gets_one(z, temperature):
     if temperature == 0:
         return (z == z.max()).astype(float)
-    votes = np.exp((z - z.max()) / temperature)
-    return votes / votes.sum()
+    return unguarded_shares(z / temperature)
 
 
 @misconception(
@@ -1049,8 +1040,7 @@ def every_maximum_gets_one(z, temperature):
 def last_maximum(z, temperature):
     if temperature == 0:
         return np.eye(len(z))[len(z) - 1 - np.argmax(z[::-1])]
-    votes = np.exp((z - z.max()) / temperature)
-    return votes / votes.sum()
+    return unguarded_shares(z / temperature)
 
 
 @misconception(
@@ -1060,8 +1050,7 @@ def last_maximum(z, temperature):
 def position_at_zero(z, temperature):
     if temperature == 0:
         return np.argmax(z)
-    votes = np.exp((z - z.max()) / temperature)
-    return votes / votes.sum()
+    return unguarded_shares(z / temperature)
 
 
 # --- online_softmax_stats --------------------------------------------------------------------------------
