@@ -258,6 +258,7 @@ def test_exhibits_show_what_they_say(capsys):
     for line in (
         "theirs: [1 0 0 0 0]  yours: [1 1 1 1 1]",
         "theirs: [0.  0.  0.5 0.5]",
+        " -inf -3.40",
         "weights of row 0, all scores equal: [0.25 0.   0.25 0.25 0.25]",
         "after layer 1: [nan  2.  3.  4.  5.]",
         "after layer 2: [nan nan nan nan nan]",
