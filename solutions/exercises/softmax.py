@@ -983,7 +983,7 @@ def multiplied(z, temperature):
 
 @misconception(
     temperature_softmax,
-    hint="Are your weights another row at another temperature? What becomes of a factor above and below?",
+    hint="Do your weights change with the temperature? What becomes of a factor that stands above and below?",
 )
 def divided_after_exp(z, temperature):
     votes = np.exp(z - z.max()) / np.float64(temperature)
@@ -1006,7 +1006,7 @@ def nan_at_zero(z, temperature):
 
 @misconception(
     temperature_softmax,
-    hint="A score of 3 at temperature 0.001: exp of what do you compute? And what is there at temperature 0?",
+    hint="Scores near 3, temperature 0.001: of which number do you take exp? And what at temperature 0?",
 )
 def maximum_of_the_undivided_scores(z, temperature):
     votes = np.exp(z / np.float64(temperature) - z.max())

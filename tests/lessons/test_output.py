@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from attention_lib import measure, real_model
+from autograder.judging.judge import Judge
+from autograder.sandbox.script import perform
 
-from .conftest import SOLUTIONS, library, oracle
+from .conftest import SECRETS, SOLUTIONS, library, oracle
 
 LESSON = "06_output"
 TEXT = (SOLUTIONS / "lessons" / f"{LESSON}.md").read_text(encoding="utf-8")
@@ -133,6 +135,79 @@ def test_row_of_score_derivatives_adds_up_to_zero(right):
     dO, Q, K, V = (rng.normal(size=s) for s in ((4, 2), (4, 3), (6, 3), (6, 2)))
     _, dK, _ = right["sdpa_backward"](dO, Q, K, V)
     np.testing.assert_allclose(dK.sum(axis=0), 0.0, atol=1e-14)
+
+
+# --- answers that are nobody's misconception -------------------------------------------------------------
+
+
+def verdict_on(name, function, secret):
+    def ask(steps):
+        with np.errstate(all="ignore"):
+            return perform(steps, {name: function})
+
+    return Judge(library(LESSON), secret).exercise(name, ask)
+
+
+def one_maximum_for_each_matrix(Q, K, V, allowed=None):
+    scores = Q @ np.swapaxes(K, -1, -2) / np.sqrt(Q.shape[-1])
+    if allowed is not None:
+        scores = np.where(allowed, scores, -np.inf)
+    m = scores.max(axis=-1 if Q.ndim < 3 else (-2, -1), keepdims=True)
+    votes = np.exp(scores - np.where(np.isfinite(m), m, 0.0))
+    return votes @ V / np.maximum(votes.sum(axis=-1, keepdims=True), 1e-300)
+
+
+def heads_with_one_maximum_each(X, W_q, W_k, W_v, W_o, h, allowed=None):
+    Q, K, V = (np.stack(np.split(X @ W, h, axis=1)) for W in (W_q, W_k, W_v))
+    return np.concatenate(list(one_maximum_for_each_matrix(Q, K, V, allowed)), axis=1) @ W_o
+
+
+def groups_with_one_maximum_for_each_head(Q, K, V):
+    g = len(Q) // len(K)
+    return one_maximum_for_each_matrix(Q, np.repeat(K, g, axis=0), np.repeat(V, g, axis=0))
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("scaled_dot_product_attention", one_maximum_for_each_matrix),
+        ("multi_head_attention", heads_with_one_maximum_each),
+        ("grouped_query_attention", groups_with_one_maximum_for_each_head),
+    ],
+)
+def test_one_maximum_for_a_matrix_loses_the_large_scores_and_nothing_else(name, function, secret):
+    verdict = verdict_on(name, function, secret)
+    lost = {aspect.name for aspect in verdict.aspects if aspect.score == 0}
+    assert lost == {"large scores", "leaves its inputs alone"}
+
+
+@pytest.mark.parametrize("step", [1e-3, 1e-5, 1e-7])
+def test_derivatives_by_finite_differences_are_right_in_every_class(right, step):
+    """A derivative right to six digits is right, whatever the secret: only arrays left in single precision
+    are too coarse to take a step in."""
+
+    def by_differences(dO, Q, K, V):
+        arguments = [np.array(M, dtype=float) for M in (Q, K, V)]
+
+        def moved(M, place, by):
+            before = M[place]
+            M[place] = before + by
+            loss = np.sum(dO * right["scaled_dot_product_attention"](*arguments))
+            M[place] = before
+            return loss
+
+        return [
+            [
+                [(moved(M, (i, c), step) - moved(M, (i, c), -step)) / (2 * step) for c in range(M.shape[1])]
+                for i in range(M.shape[0])
+            ]
+            for M in arguments
+        ]
+
+    for secret in SECRETS:
+        verdict = verdict_on("sdpa_backward", by_differences, secret)
+        assert verdict.score == verdict.max_score, verdict.message
 
 
 # --- what the lesson measures ----------------------------------------------------------------------------

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from attention_lib import real_model
+from autograder.judging.judge import Judge
+from autograder.sandbox.script import perform
 
-from .conftest import SOLUTIONS, library, oracle
+from .conftest import SECRETS, SOLUTIONS, library, oracle
 from .test_sources import run
 
 LESSON = "05_softmax"
@@ -178,6 +180,78 @@ def test_references_agree_with_the_oracles_on_more_inputs(right, shape):
     np.testing.assert_allclose(
         right["attention_weights"](z, allowed), slow.attention_weights(z, allowed), rtol=1e-11, atol=1e-300
     )
+
+
+# --- answers that are nobody's misconception ---
+
+
+def shares(z, m, axis=-1):
+    """The weights of scores z, with m taken off; zeros where there are no votes."""
+    votes = np.exp(z - np.where(np.isfinite(m), m, 0.0))
+    total = votes.sum(axis=axis, keepdims=True)
+    return votes / np.where(total > 0, total, 1.0)
+
+
+def hiding(scores, allowed):
+    return scores if allowed is None else np.where(allowed, scores, -np.inf)
+
+
+def one_maximum_for_each_batch(z, axis=-1):
+    return shares(z, z.max(axis=axis if z.ndim < 3 else None, keepdims=True), axis)
+
+
+def a_number_for_minus_infinity(z, axis=-1):
+    z = np.maximum(z, -1e4)
+    return shares(z, z.max(axis=axis, keepdims=True), axis)
+
+
+def one_maximum_for_each_matrix(scores, allowed=None):
+    z = hiding(scores, allowed)
+    return shares(z, z.max(axis=-1 if z.ndim < 3 else (-2, -1), keepdims=True))
+
+
+def a_score_of_0_is_hidden(scores, allowed=None):
+    z = hiding(np.where(scores == 0, -np.inf, scores), allowed)
+    return shares(z, z.max(axis=-1, keepdims=True))
+
+
+def a_finite_mask_added(scores, allowed=None):
+    if allowed is None:
+        return shares(scores, scores.max(axis=-1, keepdims=True))
+    z = scores + np.where(allowed, 0.0, -1e9)
+    return shares(z, z.max(axis=-1, keepdims=True)) * allowed
+
+
+def all_axes_of_length_1_gone(z, axis=-1):
+    return np.squeeze(np.logaddexp.reduce(z, axis=axis))
+
+
+def the_first_score_taken_off(z, axis=-1):
+    first = np.take(z, 0, axis=axis)
+    shifted = first + np.log(np.exp(z - np.expand_dims(first, axis)).sum(axis=axis))
+    return np.where(np.isfinite(first), shifted, np.logaddexp.reduce(z, axis=axis))
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("softmax", one_maximum_for_each_batch),
+        ("softmax", a_number_for_minus_infinity),
+        ("attention_weights", one_maximum_for_each_matrix),
+        ("attention_weights", a_score_of_0_is_hidden),
+        ("attention_weights", a_finite_mask_added),
+        ("logsumexp", all_axes_of_length_1_gone),
+        ("logsumexp", the_first_score_taken_off),
+    ],
+)
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_wrong_answer_that_no_misconception_describes_loses_points(name, function, secret):
+    def ask(steps):
+        with np.errstate(all="ignore"):
+            return perform(steps, {name: function})
+
+    verdict = Judge(library(LESSON), secret).exercise(name, ask)
+    assert 0 < verdict.score < verdict.max_score, verdict.message
 
 
 # --- numbers in the prose ---
