@@ -757,6 +757,14 @@ def scaled_by_the_root_of_d_model(X, W_q, W_k, W_v, W_o, h, allowed=None):
 
 @misconception(
     multi_head_attention,
+    hint="Your weights are sharper than they should be: what did lesson 3 do to the dot products?",
+)
+def heads_not_scaled(X, W_q, W_k, W_v, W_o, h, allowed=None):
+    return side_by_side(heads_found(X, W_q, W_k, W_v, h, allowed, 1.0)) @ W_o
+
+
+@misconception(
+    multi_head_attention,
     hint="After merging, row 0 must hold what every head found for token 0. Whose numbers stand in yours?",
 )
 def merged_without_exchanging_axes(X, W_q, W_k, W_v, W_o, h, allowed=None):
@@ -1490,24 +1498,24 @@ def merged_by_logarithms_of_the_sums(Q, K, V, block, causal):
     return output
 
 
-def key_blocks(Q, K, V, block, causal, tail=True, first=0, local=False, seen=0):
+def key_blocks(Q, K, V, block, causal, tail=True, local=False):
     """Slices of keys with their scores, (n, at most `block`), masked where they should be."""
     n = len(Q)
-    for start in range(first, n if tail else n - n % block, block):
+    for start in range(0, n if tail else n - n % block, block):
         part = slice(start, min(start + block, n))
         scores = Q @ K[part].T / np.sqrt(Q.shape[1])
         if causal:
             j = np.arange(scores.shape[1]) + (0 if local else start)
-            scores = np.where(j <= np.arange(n)[:, None] + seen, scores, -np.inf)
+            scores = np.where(j <= np.arange(n)[:, None], scores, -np.inf)
         yield scores, V[part]
 
 
-def accumulated(blocks, n, d_v, shrink_l=True, shrink_o=True, sign=1, first_m=-np.inf):
+def accumulated(blocks, n, d_v, shrink_l=True, shrink_o=True, first_m=-np.inf):
     """m, l, o after all blocks."""
     m, l, o = np.full((n, 1), first_m), np.zeros((n, 1)), np.zeros((n, d_v))
     for scores, v in blocks:
         before, m = m, np.maximum(m, scores.max(axis=1, keepdims=True))
-        votes, shrink = np.exp(scores - m), np.exp(sign * (before - m))
+        votes, shrink = np.exp(scores - m), np.exp(before - m)
         l = (shrink if shrink_l else 1.0) * l + votes.sum(axis=1, keepdims=True)
         o = (shrink if shrink_o else 1.0) * o + votes @ v
     return m, l, o
@@ -1538,6 +1546,16 @@ def nothing_rescaled(Q, K, V, block, causal):
 )
 def tail_dropped(Q, K, V, block, causal):
     _, l, o = accumulated(key_blocks(Q, K, V, block, causal, tail=False), *output_shape(Q, V))
+    return o / l
+
+
+@misconception(
+    blockwise_attention,
+    hint="Take one block as large as n: are your weights those of scaled_dot_product_attention, or sharper?",
+)
+def blocks_not_scaled(Q, K, V, block, causal):
+    blocks = key_blocks(Q * np.sqrt(Q.shape[1]), K, V, block, causal)
+    _, l, o = accumulated(blocks, *output_shape(Q, V))
     return o / l
 
 
