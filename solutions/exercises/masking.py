@@ -239,7 +239,7 @@ def past_beside_a_square_mask(n_q, n_k):
 
 @misconception(
     causal_mask_rect,
-    hint="With n_q = 1 the only query is the newest token. What may it see, and what does yours show it?",
+    hint="The last query is the newest token, often the only one. What may it see, and what is it shown?",
 )
 def top_left_aligned(n_q, n_k):
     return np.where(np.tri(n_q, n_k, dtype=bool), 0.0, -np.inf)
@@ -1012,7 +1012,7 @@ def position_instead_of_distance(h, n):
 
 @misconception(
     alibi_bias,
-    hint="Right for 4 and 8 heads. Each slope is 2^(−8/h) of the one before: is it in yours, for h = 3 or 6?",
+    hint="Right for 4 and 8 heads. Each slope is 2^(−8/h) times the one before: in yours too, for h = 6?",
 )
 def between_powers_of_two(h, n):
     """As the code of several models has it: a power of two of heads, then every other slope of twice as

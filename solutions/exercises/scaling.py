@@ -144,7 +144,8 @@ def mask_multiplied(q, k, mask_ij=0.0):
 
 
 @misconception(
-    attention_score, hint="A pair with mask −inf must never be looked at. What score does yours give it?"
+    attention_score,
+    hint="A mask of −inf hides a pair, one of +4 favours it. What does yours make of the two?",
 )
 def mask_subtracted(q, k, mask_ij=0.0):
     return q @ k / np.sqrt(len(q)) - mask_ij
@@ -460,8 +461,9 @@ def one_seed_twice_then_others(rng):
 def score_variance(d_k, n_samples, seed):
     """Measure how far scores scatter: the variance of q · k, and of q · k / √d_k.
 
-    Draw n_samples pairs, each with a query and a key of its own. All their entries
-    are independent standard normal numbers (mean 0, variance 1).
+    Draw n_samples pairs, each with a query and a key of its own: n_samples scores, not one
+    for every query with every key. All entries are independent standard normal numbers
+    (mean 0, variance 1).
 
     d_k : int, width of each query and key
     n_samples : int, how many pairs to draw, such as 50,000
