@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from attention_lib import real_model
+from autograder.judging.judge import Judge
+from autograder.sandbox.script import perform
 
-from .conftest import SOLUTIONS, library, oracle
+from .conftest import SECRETS, SOLUTIONS, library, oracle
 from .test_sources import run
 
 LESSON = "04_masking"
@@ -133,6 +135,33 @@ def test_references_agree_with_the_oracles_on_more_inputs(right, case):
     scores = rng.normal(size=(n_q, window, n))
     assert np.array_equal(right["apply_mask"](scores, allowed), slow.apply_mask(scores, allowed))
     np.testing.assert_allclose(right["alibi_bias"](n_q, n), slow.alibi_bias(n_q, n), rtol=1e-12)
+
+
+# --- answers that are nobody's misconception ---
+
+
+def verdict_on(name, function, secret):
+    def ask(steps):
+        with np.errstate(all="ignore"):
+            return perform(steps, {name: function})
+
+    return Judge(library(LESSON), secret).exercise(name, ask)
+
+
+def transposed_where_square(scores, allowed):
+    square = allowed.ndim > 1 and allowed.shape[-1] == allowed.shape[-2]
+    return np.where(np.swapaxes(allowed, -1, -2) if square else allowed, scores, -np.inf)
+
+
+def untouched_where_nothing_is_allowed(scores, allowed):
+    return np.where(allowed, scores, -np.inf) if allowed.any() else scores
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("function", [transposed_where_square, untouched_where_nothing_is_allowed])
+def test_a_mask_wrong_in_one_case_alone_loses(function, secret):
+    verdict = verdict_on("apply_mask", function, secret)
+    assert verdict.score == verdict.max_score - 3
 
 
 # --- numbers in the prose ---

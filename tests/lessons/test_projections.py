@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from attention_lib import real_model, words
+from autograder.judging.judge import Judge
+from autograder.sandbox.script import perform
 
-from .conftest import SOLUTIONS, library, oracle
+from .conftest import SECRETS, SOLUTIONS, library, oracle
 
 LESSON = "02_projections"
 TEXT = (SOLUTIONS / "lessons" / f"{LESSON}.md").read_text(encoding="utf-8")
@@ -117,6 +119,40 @@ def test_head_is_a_slice_of_the_layers_projection(right):
     for a in range(layer.h):
         alone = right["project"](real_model.with_one(X), real_model.head(a).W_q)
         np.testing.assert_allclose(by_head[a], alone, rtol=1e-12, atol=1e-12)
+
+
+# --- answers that are nobody's misconception -------------------------------------------------------------
+
+
+def verdict_on(name, function, secret):
+    def ask(steps):
+        with np.errstate(all="ignore"):
+            return perform(steps, {name: function})
+
+    return Judge(library(LESSON), secret).exercise(name, ask)
+
+
+def in_single_precision(value):
+    if isinstance(value, list | tuple):
+        return type(value)(map(in_single_precision, value))
+    return value.astype(np.float32) if getattr(value, "dtype", None) == np.float64 else value
+
+
+@pytest.mark.parametrize("name", ["project", "qkv_projections", "fused_qkv", "qk_bilinear"])
+def test_products_in_single_precision_lose_in_every_class(right, name):
+    """Fails when rounding to seven digits is right or wrong by luck of the numbers that a secret draws."""
+    for number in range(12):
+        verdict = verdict_on(
+            name, lambda *given: right[name](*in_single_precision(given)), f"class {number}".encode()
+        )
+        assert verdict.score == 0
+
+
+@pytest.mark.parametrize("name", ["project", "qkv_projections", "fused_qkv", "split_heads", "merge_heads"])
+@pytest.mark.parametrize("secret", SECRETS)
+def test_answers_rounded_to_single_precision_at_the_end_are_right(right, name, secret):
+    verdict = verdict_on(name, lambda *given: in_single_precision(right[name](*given)), secret)
+    assert verdict.score == verdict.max_score
 
 
 # --- what the prose says that was measured ------------------------------------------------------------------

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from attention_lib import real_model
+from autograder.judging.judge import Judge
+from autograder.sandbox.script import perform
 
-from .conftest import SOLUTIONS, library, oracle
+from .conftest import SECRETS, SOLUTIONS, library, oracle
 
 LESSON = "03_scaling"
 TEXT = (SOLUTIONS / "lessons" / f"{LESSON}.md").read_text(encoding="utf-8")
@@ -128,6 +130,70 @@ def test_variance_is_the_width_for_coins():
     """The table of section 2: the sum of four coins of ±1."""
     chances = {-4: 1, -2: 4, 0: 6, 2: 4, 4: 1}
     assert sum(count * score**2 for score, count in chances.items()) / 16 == 4
+
+
+# --- answers that are nobody's misconception -------------------------------------------------------------
+
+
+def verdict_on(name, function, secret):
+    def ask(steps):
+        with np.errstate(all="ignore"):
+            return perform(steps, {name: function})
+
+    return Judge(library(LESSON), secret).exercise(name, ask)
+
+
+def in_single_precision(value):
+    if isinstance(value, list | tuple):
+        return type(value)(map(in_single_precision, value))
+    return value.astype(np.float32) if getattr(value, "dtype", None) == np.float64 else value
+
+
+@pytest.mark.parametrize(
+    "name", ["attention_score", "scaled_scores", "softmax_jacobian", "relative_bias_scores"]
+)
+def test_single_precision_loses_in_every_class(right, name):
+    """Fails when rounding to seven digits is right or wrong by luck of the numbers that a secret draws."""
+    for number in range(12):
+        verdict = verdict_on(
+            name, lambda *given: right[name](*in_single_precision(given)), f"class {number}".encode()
+        )
+        assert verdict.score == 0
+
+
+@pytest.mark.parametrize(("least", "is_right"), [(1e-2, False), (1e-3, False), (1e-6, True), (1e-9, True)])
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_floor_under_the_logarithm_is_right_only_where_it_is_low(least, is_right, secret):
+    verdict = verdict_on(
+        "attention_entropy", lambda A: -np.sum(A * np.log(np.maximum(A, least)), axis=1), secret
+    )
+    assert (verdict.score == verdict.max_score) == is_right
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_diagonal_found_by_equal_weights_is_wrong(secret):
+    verdict = verdict_on(
+        "softmax_jacobian", lambda a: np.where(a[:, None] == a, a * (1 - a), -a[:, None] * a), secret
+    )
+    assert verdict.score == 0
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_jacobian_by_central_differences_is_right(secret):
+    def by_differences(a):
+        scores, step = np.log(a.astype(float)), 1e-5
+        return np.array(
+            [(softmax(scores + step * e) - softmax(scores - step * e)) / (2 * step) for e in np.eye(len(a))]
+        ).T
+
+    verdict = verdict_on("softmax_jacobian", by_differences, secret)
+    assert verdict.score == verdict.max_score, verdict.message
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_variances_that_nobody_measured_lose_half(secret):
+    verdict = verdict_on("score_variance", lambda d_k, n_samples, seed: (d_k, 1.0), secret)
+    assert verdict.score == verdict.max_score / 2
 
 
 # --- the prose -------------------------------------------------------------------------------------------
