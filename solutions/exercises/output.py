@@ -540,6 +540,23 @@ def allowed_turned_round(Q, K, V, allowed=None):
 
 @misconception(
     scaled_dot_product_attention,
+    hint="Call it with and without the fourth argument: does your output notice? Should it?",
+)
+def allowed_not_used(Q, K, V, allowed=None):
+    return weights_of(products(Q, K) / np.sqrt(Q.shape[-1])) @ V
+
+
+@misconception(
+    scaled_dot_product_attention,
+    hint="A hidden score of 0 is still a vote: what is exp(0)? Which score casts no vote?",
+)
+def zero_for_hidden(Q, K, V, allowed=None):
+    scores = products(Q, K) / np.sqrt(Q.shape[-1])
+    return weights_of(scores if allowed is None else np.where(allowed, scores, 0.0)) @ V
+
+
+@misconception(
+    scaled_dot_product_attention,
     hint="What is exp(1000) in NumPy, and how did lesson 5 get the same weights without it?",
 )
 def no_maximum_taken_off(Q, K, V, allowed=None):
