@@ -287,9 +287,10 @@ def vectors_2d(
     if ends.ndim != 2 or ends.shape[1] != 2:
         raise ValueError(f"points has shape {ends.shape}: expected (n, 2), one row per arrow")
     names = [str(label) for label in labels] if labels is not None else [""] * len(ends)
-    figure = picture(4.6, 4.4, alt or title or f"{len(ends)} arrows in the plane")
+    width = 5.6 if room else 4.6
+    figure = picture(width, width - 0.2, alt or title or f"{len(ends)} arrows in the plane")
     axes = figure.add_subplot()
-    _frame(axes, np.vstack([ends, [[-room, -room], [room, room]]]))
+    _frame(axes, ends, room)
     for number, (end, name) in enumerate(zip(ends, names, strict=True)):
         _arrow(axes, end, name, SERIES_COLOURS[number % 6])
     axes.set(title=title, xlabel=x_name, ylabel=y_name)
@@ -306,10 +307,10 @@ def _series(values: Any, count: int, against: str) -> dict[str, np.ndarray]:
     return series
 
 
-def _frame(axes: Axes, ends: np.ndarray) -> None:
+def _frame(axes: Axes, ends: np.ndarray, room: float) -> None:
     """Equal scales, the origin in view, and a margin for the labels."""
-    low, high = np.minimum(ends.min(axis=0, initial=0), 0), np.maximum(ends.max(axis=0, initial=0), 0)
-    margin = 0.22 * max(1e-9, float(np.max(high - low)))
+    low, high = np.minimum(ends.min(axis=0, initial=0), -room), np.maximum(ends.max(axis=0, initial=0), room)
+    margin = (0.12 if room else 0.22) * max(1e-9, float(np.max(high - low)))
     axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
     axes.set_aspect("equal")
     axes.axhline(0, color="0.5", linewidth=0.8)
