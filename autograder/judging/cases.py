@@ -234,18 +234,28 @@ def difference(expected: Sequence[Event], got: Sequence[Event], tolerance: Toler
 
 
 def _repetition(expected: Sequence[Event], got: Sequence[Event]) -> Difference | None:
-    """Whether calls that should repeat, or should not, do the other."""
-    pairs = zip(combinations(expected, 2), combinations(got, 2), strict=True)
-    for wanted, found in pairs:
-        same, is_same = (
-            same_data(*(event.value if isinstance(event, Returned) else None for event in pair))
-            for pair in (wanted, found)
-        )
-        if same and not is_same:
-            return Difference("value", "two calls with the same seed give different numbers", "", None)
-        if is_same and not same:
-            return Difference("value", "two calls with different seeds give the same numbers", "", None)
+    """Whether calls that should repeat, or should not, do the other in one of their results. To be asked of
+    answers that agree in value."""
+    several = any(isinstance(event, Returned) and isinstance(event.value, tuple) for event in expected)
+    wanted, found = ([_results(event, several) for event in events] for events in (expected, got))
+    for one, other in combinations(range(len(wanted)), 2):
+        for right, another, given, second in zip(
+            wanted[one], wanted[other], found[one], found[other], strict=True
+        ):
+            repeats, should = same_data(given, second), same_data(right, another)
+            if repeats and not should:
+                return Difference("value", "two calls that should draw other numbers give the same", "", None)
+            if should and not repeats:
+                return Difference(
+                    "value", "two calls with the same arguments give different numbers", "", None
+                )
     return None
+
+
+def _results(event: Event, several: bool) -> list[Any]:
+    """What a call gave back, as a list: an array counts for the results that it unpacks to."""
+    value = event.value if isinstance(event, Returned) else None
+    return list(value) if several and value is not None else [value]
 
 
 def agrees_by_value(expected: Sequence[Event], got: Sequence[Event]) -> bool:

@@ -39,14 +39,16 @@ class StandIn:
         self._kinds: dict[tuple[tuple[int, ...], ...], _Kind] = {}
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        right = np.asarray(self._function(*arguments, **named))
-        if right.dtype.kind != "f":
-            raise NoStandIn(f"{self.name} gives {right.dtype}")
+        given_back = self._function(*arguments, **named)
+        several = isinstance(given_back, tuple)
+        right = tuple(map(np.asarray, given_back if several else (given_back,)))
+        if any(result.dtype.kind != "f" for result in right):
+            raise NoStandIn(f"{self.name} gives {', '.join(str(result.dtype) for result in right)}")
         given = (*arguments, *named.values())
         shapes = tuple(map(np.shape, given))
         if shapes not in self._kinds:
             self._kinds[shapes] = _Kind(given, self._rng)
-        return self._kinds[shapes].answer(given, right)
+        return self._kinds[shapes].answer(given, right if several else right[0])
 
     @property
     def step(self) -> Stand:
@@ -61,7 +63,7 @@ class _Kind:
         self._rng = rng
         self._weights = tuple(_weights(np.shape(value), rng) for value in arguments)
         self._scales = tuple(map(_scale, arguments))
-        self._phases: dict[tuple[int, ...], Any] = {}
+        self._phases: dict[tuple[Any, ...], Any] = {}
         #: the marks of the calls, in order, and for each where the upstream's right output is not 0
         self._marks: list[float] = []
         self._visible: list[Any] = []
@@ -71,13 +73,17 @@ class _Kind:
         at = bisect(self._marks, place - _SAME_MARK)
         if at == len(self._marks) or self._marks[at] > place + _SAME_MARK:
             self._marks.insert(at, place)
-            self._visible.insert(at, (right != 0).astype(right.dtype))
-        return made_up(place, self._visible[at], self._phases_of(right.shape))
+            self._visible.insert(at, _where_not_zero(right))
+        return made_up(place, self._visible[at], self._phases_of(right))
 
-    def _phases_of(self, shape: tuple[int, ...]) -> Any:
-        if shape not in self._phases:
-            self._phases[shape] = self._rng.uniform(0, 2 * math.pi, shape)
-        return self._phases[shape]
+    def _phases_of(self, result: Any, *position: int) -> Any:
+        """Fresh phases for each shape, and for each place in a tuple of results."""
+        if isinstance(result, tuple):
+            return tuple(self._phases_of(one, place) for place, one in enumerate(result))
+        key = (position, result.shape)
+        if key not in self._phases:
+            self._phases[key] = self._rng.uniform(0, 2 * math.pi, result.shape)
+        return self._phases[key]
 
     def sent(self) -> tuple[Any, ...]:
         """What the student's side needs in order to answer alike: of the calls, only between which marks
@@ -87,8 +93,15 @@ class _Kind:
             if not same_data(visible[-1], other):
                 edges.append((below + above) / 2)
                 visible.append(other)
-        outcomes = tuple((one, self._phases_of(one.shape)) for one in visible)
+        outcomes = tuple((one, self._phases_of(one)) for one in visible)
         return self._weights, self._scales, np.array(edges), outcomes
+
+
+def _where_not_zero(right: Any) -> Any:
+    """1 where a number of `right` is not 0, in its dtype; of a tuple, result by result."""
+    if isinstance(right, tuple):
+        return tuple(map(_where_not_zero, right))
+    return (right != 0).astype(right.dtype)
 
 
 def _weights(shape: tuple[int, ...], rng: np.random.Generator) -> Any:

@@ -213,5 +213,8 @@ def mark(weights: Sequence[Any], scales: Sequence[float], arguments: Sequence[An
 
 
 def made_up(place: float, visible: Any, phases: Any) -> Any:
-    """Numbers between 0.1 and 1 that follow from the mark `place` of a call; zeros where `visible` is 0."""
+    """Numbers between 0.1 and 1 that follow from the mark `place` of a call; zeros where `visible` is 0. A
+    tuple of several results is made up result by result."""
+    if isinstance(visible, tuple):
+        return tuple(made_up(place, *result) for result in zip(visible, phases, strict=True))
     return (visible * (0.55 + 0.45 * np.sin(place + phases))).astype(visible.dtype)

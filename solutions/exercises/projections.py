@@ -426,6 +426,11 @@ def equal_widths_one_token(rng):
     return fused(rng, 1, 3, 4, 4)
 
 
+def everything_four_wide(rng):
+    """Here mistakes in `project` and `qkv_projections` show by value, so that they can be carried forward."""
+    return fused(rng, 4, 4, 4, 4)
+
+
 def terms_that_nearly_cancel_fused(rng):
     X, W_qkv, d_k, d_v = fused(rng, 3, 5, 2, 2)
     X[:, :2] += 1e5
@@ -477,6 +482,7 @@ def square_fused_matrix(rng):
             1,
             equal_widths,
             equal_widths_one_token,
+            everything_four_wide,
             terms_that_nearly_cancel_fused,
             single_precision_fused,
             half_precision_fused,
@@ -542,6 +548,11 @@ def weights_cut_first(X, W_qkv, d_k, d_v):
 def projected_then_cut(X, W_qkv, d_k, d_v):
     together = project(X, W_qkv)
     return together[:, :d_k], together[:, d_k : 2 * d_k], together[:, 2 * d_k :]
+
+
+@alternative(fused_qkv)
+def three_projections_by_cut_weights(X, W_qkv, d_k, d_v):
+    return qkv_projections(X, W_qkv[:, :d_k], W_qkv[:, d_k : 2 * d_k], W_qkv[:, 2 * d_k :])
 
 
 @alternative(fused_qkv)

@@ -427,15 +427,17 @@ def eight_features(rng):
 
 
 def one_seed_twice_then_others(rng):
-    """The first two calls must agree to the last digit, the others must not."""
+    """The first two calls must agree to the last digit, those with another seed and with more samples not."""
     seed = a_seed(rng)
-    named = {"d_k": 2, "n_samples": SAMPLES[2], "seed": seed, "other": seed + 1, "last": seed + 2}
+    named = {"d_k": 2, "n_samples": SAMPLES[2], "more": SAMPLES[2] + 7}
+    named |= {"seed": seed, "other": seed + 1, "last": seed + 2}
     return [
         *(Let(name, value) for name, value in named.items()),
         Call("score_variance", ("d_k", "n_samples", "seed"), "first"),
         Call("score_variance", ("d_k", "n_samples", "seed"), "second"),
         Call("score_variance", ("d_k", "n_samples", "other"), "third"),
         Call("score_variance", ("d_k", "n_samples", "last"), "fourth"),
+        Call("score_variance", ("d_k", "more", "seed"), "fifth"),
     ]
 
 

@@ -136,14 +136,17 @@ def root(x):
     return x**0.5
 
 
-def seeds(rng):
-    drawn = [Let("n", 10_000), Let("one", 1), Let("other", 2)]
-    return [*drawn, *(Call("mean_of_normals", ("n", seed)) for seed in ("one", "one", "other"))]
+def seeds_for(function):
+    def seeds(rng):
+        drawn = [Let("n", 10_000), Let("one", 1), Let("other", 2)]
+        return [*drawn, *(Call(function, ("n", seed)) for seed in ("one", "one", "other"))]
+
+    return seeds
 
 
 @exercise(
     points=1,
-    aspects=[values(1, seeds)],
+    aspects=[values(1, seeds_for("mean_of_normals"))],
     examples=[example("by hand", 10_000, 3)],
     tolerance=(0, 0.1),
     repeatable=True,
@@ -151,6 +154,32 @@ def seeds(rng):
 def mean_of_normals(n, seed):
     """The mean of n normal numbers drawn from seed."""
     return np.random.default_rng(seed).normal(size=n).mean()
+
+
+@exercise(
+    points=1,
+    aspects=[values(1, seeds_for("mean_and_variance"))],
+    examples=[example("by hand", 10_000, 3)],
+    tolerance=(0, 0.1),
+    repeatable=True,
+)
+def mean_and_variance(n, seed):
+    """The mean and the variance of n normal numbers drawn from seed."""
+    drawn = np.random.default_rng(seed).normal(size=n)
+    return drawn.mean(), drawn.var()
+
+
+@exercise(points=1, aspects=[values(1, ragged, square)], examples=[example("by hand", [[1.0, 2.0]])])
+def twice_and_sums(X):
+    """Twice X (n, d), and its row sums (n,)."""
+    return 2 * X, 2 * X.sum(axis=1)
+
+
+@exercise(points=1, aspects=[values(1, ragged, square)], examples=[example("by hand", [[1.0, 2.0]])])
+def twice_over_sums(X):
+    """Twice X (n, d), each row divided by its sum."""
+    twice, sums = twice_and_sums(X)
+    return twice / sums[:, None]
 
 
 pick = question("pick", "choice", key="B", prompt="Which?", options={"A": "a", "B": "b"},

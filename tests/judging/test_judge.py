@@ -201,10 +201,10 @@ def timing_out(steps):
     raise ChildTimedOut("ran longer than 10 s", alive=False)
 
 
-def composed_in_a_process(standing, name="doubled_sums"):
-    """An `ask` for a notebook whose `doubled` hangs, unless a table stands in for it."""
-    namespace = {"doubled": lambda X: timing_out(X)}
-    namespace[name] = lambda X: standing(X, lambda Y: namespace["doubled"](Y))
+def composed_in_a_process(standing, name="doubled_sums", upstream="doubled"):
+    """An `ask` for a notebook whose `upstream` hangs, unless something stands in for it."""
+    namespace = {upstream: lambda X: timing_out(X)}
+    namespace[name] = lambda X: standing(X, lambda Y: namespace[upstream](Y))
 
     def ask(steps):
         if not any(isinstance(step, Stand) for step in steps):
@@ -441,8 +441,11 @@ def test_answers_that_need_no_upstream_are_carried_only_where_a_stand_in_shows_t
     ("mean_of_normals", "complaint"),
     [
         (lambda n, seed: np.random.RandomState(seed).normal(size=n).mean(), ""),
-        (lambda n, seed: np.random.default_rng().normal(size=n).mean(), "same seed give different numbers"),
-        (lambda n, seed: np.random.default_rng(7).normal(size=n).mean(), "seeds give the same numbers"),
+        (
+            lambda n, seed: np.random.default_rng().normal(size=n).mean(),
+            "same arguments give different numbers",
+        ),
+        (lambda n, seed: np.random.default_rng(7).normal(size=n).mean(), "draw other numbers give the same"),
         (lambda n, seed: np.random.default_rng(seed).normal(size=n).std(), "the value is off"),
     ],
     ids=["another generator", "no seed", "one seed for all", "another number"],
@@ -451,3 +454,34 @@ def test_numbers_drawn_at_random_are_right_by_their_law_and_by_their_seed(judge,
     verdict = judge.exercise("mean_of_normals", asking(mean_of_normals=mean_of_normals))
     assert complaint in verdict.message
     assert (verdict.score == 1) is (not complaint)
+
+
+@pytest.mark.parametrize(
+    ("second", "score"),
+    [(lambda drawn: drawn.var(), 1), (lambda drawn: 1.0, 0)],
+    ids=["drawn", "known beforehand"],
+)
+@pytest.mark.parametrize("packed", [tuple, np.array])
+def test_each_of_several_random_results_follows_the_seed(judge, second, score, packed):
+    def mean_and_variance(n, seed):
+        drawn = np.random.RandomState(seed).normal(size=n)
+        return packed([drawn.mean(), second(drawn)])
+
+    assert judge.exercise("mean_and_variance", asking(mean_and_variance=mean_and_variance)).score == score
+
+
+@pytest.mark.parametrize(
+    ("composed", "score"),
+    [
+        (lambda X, upstream: upstream(X)[0] / upstream(X)[1][:, None], 1),
+        (lambda X, upstream: X / X.sum(axis=1, keepdims=True), 0),
+        (lambda X, upstream: upstream(X)[0] / upstream(X)[0].sum(axis=1, keepdims=True), 0),
+    ],
+    ids=["uses both", "uses none", "uses the first"],
+)
+def test_a_stand_in_gives_several_results_where_the_function_does(judge, composed, score):
+    sitting = judge.sitting()
+    sitting.exercise("twice_and_sums", timing_out, Written("def twice_and_sums(X): ..."))
+    asked = composed_in_a_process(composed, "twice_over_sums", "twice_and_sums")
+    verdict = sitting.exercise("twice_over_sums", asked, Written("def twice_over_sums(X): twice_and_sums(X)"))
+    assert verdict.score == score

@@ -190,10 +190,25 @@ def test_a_jacobian_by_central_differences_is_right(secret):
     assert verdict.score == verdict.max_score, verdict.message
 
 
+def variances(d_k, n_samples, seed):
+    Q, K = np.random.RandomState(seed).normal(size=(2, n_samples, d_k))
+    raw = np.sum(Q * K, axis=1)
+    return raw.var(), (raw / np.sqrt(d_k)).var()
+
+
 @pytest.mark.parametrize("secret", SECRETS)
-def test_variances_that_nobody_measured_lose_half(secret):
-    verdict = verdict_on("score_variance", lambda d_k, n_samples, seed: (d_k, 1.0), secret)
-    assert verdict.score == verdict.max_score / 2
+@pytest.mark.parametrize(
+    "not_measured",
+    [
+        lambda d_k, n_samples, seed: (d_k, 1.0),
+        lambda d_k, n_samples, seed: (variances(d_k, n_samples, seed)[0], 1.0),
+        lambda d_k, n_samples, seed: variances(d_k, 30_000, seed),
+    ],
+    ids=["known beforehand", "one of two known beforehand", "another number of samples"],
+)
+def test_variances_that_were_not_measured_as_asked_lose_half(secret, not_measured):
+    assert verdict_on("score_variance", variances, secret).score == 4
+    assert verdict_on("score_variance", not_measured, secret).score == 2
 
 
 # --- the prose -------------------------------------------------------------------------------------------
