@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import difflib
 import linecache
+import textwrap
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from attention_lib.compare import (
 from attention_lib.forms import wrong_form
 
 _SHOWN_CHARACTERS = 700
+_WIDTH = 120  # characters
 _INDENT = "    "
 
 
@@ -182,11 +184,11 @@ def _not_written(name: str, stub: str | None) -> str:
 
 def _report(exercise: public.Exercise, failed: list[Trial], hint: str | None) -> str:
     first = failed[0]
-    lines = [f"{exercise.name}, example {first.example.name!r}: {_sentence(first.fault or '')}"]
+    lines = _headline(f"{exercise.name}, example {first.example.name!r}:", _sentence(first.fault or ""))
     if first.place:
         lines.append(_INDENT + first.place)
     if hint:
-        lines.append(f"Hint: {hint}")
+        lines += _wrapped(f"Hint: {hint}", "")
     lines += [
         _line(parameter, value)
         for parameter, value in zip(exercise.parameters, first.example.arguments, strict=False)
@@ -195,6 +197,18 @@ def _report(exercise: public.Exercise, failed: list[Trial], hint: str | None) ->
         lines += [_line("expected", first.example.expected, " "), _line("yours   ", first.answer, " ")]
     lines.append(f"Off on {len(failed)} of {len(exercise.examples)} public examples.")
     return "\n".join(lines)
+
+
+def _headline(where: str, fault: str) -> list[str]:
+    """One line where it fits: JupyterLab would break a longer one in the middle of a word."""
+    if len(where) + len(fault) < _WIDTH:
+        return [f"{where} {fault}"]
+    return [where, *(line for part in fault.splitlines() for line in _wrapped(part, _INDENT))]
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    style = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent, **style)
 
 
 def _sentence(text: str) -> str:

@@ -58,6 +58,16 @@ def test_a_wrong_shape_is_named_first_then_the_hint(cell):
     assert lines[-1] == "Off on 2 of 2 public examples."
 
 
+def test_what_is_off_begins_a_line_of_its_own_where_one_line_would_be_too_long(cell):
+    """Fails when a front end has to break a long line, which JupyterLab does in the middle of a word."""
+    cell("def double(x): raise ValueError('seven words that are said again. ' * 9)")
+    lines = failing("double").splitlines()
+    assert lines[0] == "double, example 'by hand':"
+    assert lines[1].startswith("    it raises ValueError: seven words")
+    assert max(map(len, lines)) <= 120
+    assert " ".join(" ".join(lines).split()).count("seven words that are said again.") >= 9
+
+
 def test_a_wrong_value_is_shown_beside_the_expected_one(cell):
     cell("def double(x): return x / 2")
     text = failing("double")
