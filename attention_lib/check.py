@@ -223,7 +223,7 @@ def _line(name: str, value: Any, between: str = " = ") -> str:
 def _text(value: Any) -> str:
     """The value in a few lines."""
     if isinstance(value, tuple | list) and not _is_flat(value):
-        inside = ",\n ".join(_text(item) for item in value)
+        inside = ",\n ".join(_text(item).replace("\n", "\n ") for item in value)
         text = f"({inside})" if isinstance(value, tuple) else f"[{inside}]"
     elif isinstance(value, np.ndarray | np.generic) and np.asarray(value).dtype.kind in "biuf":
         text = _array_text(np.asarray(value))

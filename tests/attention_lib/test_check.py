@@ -68,6 +68,12 @@ def test_what_is_off_begins_a_line_of_its_own_where_one_line_would_be_too_long(c
     assert " ".join(" ".join(lines).split()).count("seven words that are said again.") >= 9
 
 
+def test_the_rows_of_several_results_stand_below_each_other(cell):
+    cell("def quadruple(X): return X, 3 * X")
+    text = failing("quadruple")
+    assert "yours    ([[1., 0.],\n               [0., 1.]],\n              [[3., 0.],\n" in text
+
+
 def test_a_wrong_value_is_shown_beside_the_expected_one(cell):
     cell("def double(x): return x / 2")
     text = failing("double")
