@@ -6,6 +6,8 @@ import importlib.util
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from autograder.judging.cases import HiddenCases
 from autograder.library import lesson_names, load, topic
 
@@ -27,6 +29,20 @@ def oracle(lesson):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def right(request):
+    """The references, by name, of the lesson that the test's module is about."""
+    return library(request.module.LESSON).exercises
+
+
+@pytest.fixture(scope="module")
+def world(request):
+    """What the cells of that lesson's notebook define when every function is right."""
+    from .test_sources import run
+
+    return run(request.module.LESSON, lambda exercise: exercise.reference)
 
 
 def pytest_generate_tests(metafunc):

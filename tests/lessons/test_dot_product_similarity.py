@@ -10,17 +10,12 @@ import pytest
 from attention_lib import words
 
 from .conftest import SOLUTIONS, library, oracle
+from .test_sources import provided_code
 
 LESSON = "01_dot_product_similarity"
 TEXT = (SOLUTIONS / "lessons" / f"{LESSON}.md").read_text(encoding="utf-8")
 SENTENCE = ["the", "boat", "was", "near", "the", "river", "bank"]
 OTHER = ["the", "loan", "was", "paid", "by", "the", "bank"]
-
-
-@pytest.fixture(scope="module")
-def right():
-    """The lesson's references by name."""
-    return library(LESSON).exercises
 
 
 def key(name):
@@ -169,9 +164,8 @@ def test_seeing_everything_forgets_the_order_and_the_mask_does_not(right):
     assert "0.000 and 0.468" in TEXT
 
 
-def test_provided_cells_compute_no_exercise(right):
+def test_provided_cells_compute_no_exercise():
     """Fails when a cell that students are given shows a matrix product, a softmax or a mask."""
-    provided = TEXT.split("```{code-cell} ipython3")[1:]
-    code = "\n".join(block.split("```")[0] for block in provided).replace("@contextmanager", "")
+    code = provided_code(LESSON).replace("@contextmanager", "")
     for telling in (" @ ", ".T", "np.exp", "np.tril", "np.dot", "einsum", "softmax("):
         assert telling not in code

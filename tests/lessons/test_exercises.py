@@ -138,9 +138,8 @@ def test_a_mistake_is_carried_forward_to_what_is_built_on_it(lesson, exercise, k
             continue
         for composed, _ in judge.cases.carried(later.name, {exercise.name: known.function}):
             sitting = judge.sitting()
-            assert (
-                sitting.exercise(exercise.name, asking(exercise.name, known.function)).score < exercise.points
-            )
+            mistaken = sitting.exercise(exercise.name, asking(exercise.name, known.function))
+            assert mistaken.score < exercise.points
             verdict = sitting.exercise(later.name, _asking_in_its_world(later, composed))
             assert verdict.score == later.points, (later.name, composed.__name__, verdict.message)
 

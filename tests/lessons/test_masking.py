@@ -9,47 +9,19 @@ import numpy as np
 import pytest
 
 from attention_lib import real_model
-from autograder.judging.judge import Judge
-from autograder.sandbox.script import perform
 
 from .conftest import SECRETS, SOLUTIONS, library, oracle
+from .real_head import scores_of, softmax, weights_of
 from .test_sources import run
+from .verdicts import verdict_on
 
 LESSON = "04_masking"
 TEXT = (SOLUTIONS / "lessons" / f"{LESSON}.md").read_text(encoding="utf-8")
 SENTENCE, DOG = "the boat was near the river bank", "the dog chased the cat"
 
 
-@pytest.fixture(scope="module")
-def right():
-    """The lesson's references by name."""
-    return library(LESSON).exercises
-
-
-@pytest.fixture(scope="module")
-def world():
-    """What the notebook's cells define when every function is right."""
-    return run(LESSON, lambda exercise: exercise.reference)
-
-
 def key(name):
     return library(LESSON).questions[name].key
-
-
-def softmax(row):
-    """One row, with Python's floats; at least one finite score."""
-    votes = [math.exp(float(score)) for score in row]
-    return [vote / sum(votes) for vote in votes]
-
-
-def weights_of(scores):
-    return np.array([softmax(row) for row in scores])
-
-
-def scores_of(vectors):
-    """Head 4, from the formula."""
-    X, head = real_model.with_one(vectors), real_model.head(4)
-    return (X @ head.W_q) @ (X @ head.W_k).T / math.sqrt(32)
 
 
 def vectors_of(sentence):
@@ -140,14 +112,6 @@ def test_references_agree_with_the_oracles_on_more_inputs(right, case):
 # --- answers that are nobody's misconception ---
 
 
-def verdict_on(name, function, secret):
-    def ask(steps):
-        with np.errstate(all="ignore"):
-            return perform(steps, {name: function})
-
-    return Judge(library(LESSON), secret).exercise(name, ask)
-
-
 def transposed_where_square(scores, allowed):
     square = allowed.ndim > 1 and allowed.shape[-1] == allowed.shape[-2]
     return np.where(np.swapaxes(allowed, -1, -2) if square else allowed, scores, -np.inf)
@@ -160,7 +124,7 @@ def untouched_where_nothing_is_allowed(scores, allowed):
 @pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize("function", [transposed_where_square, untouched_where_nothing_is_allowed])
 def test_a_mask_wrong_in_one_case_alone_loses(function, secret):
-    verdict = verdict_on("apply_mask", function, secret)
+    verdict = verdict_on(LESSON, "apply_mask", function, secret)
     assert verdict.score == verdict.max_score - 3
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from attention_lib import measure, real_model
-from autograder.judging.judge import Judge
-from autograder.sandbox.script import perform
 
 from .conftest import SECRETS, SOLUTIONS, library, oracle
+from .test_sources import provided_code
+from .verdicts import verdict_on
 
 LESSON = "06_output"
 TEXT = (SOLUTIONS / "lessons" / f"{LESSON}.md").read_text(encoding="utf-8")
@@ -140,14 +140,6 @@ def test_row_of_score_derivatives_adds_up_to_zero(right):
 # --- answers that are nobody's misconception -------------------------------------------------------------
 
 
-def verdict_on(name, function, secret):
-    def ask(steps):
-        with np.errstate(all="ignore"):
-            return perform(steps, {name: function})
-
-    return Judge(library(LESSON), secret).exercise(name, ask)
-
-
 def one_maximum_for_each_matrix(Q, K, V, allowed=None):
     scores = Q @ np.swapaxes(K, -1, -2) / np.sqrt(Q.shape[-1])
     if allowed is not None:
@@ -177,7 +169,7 @@ def groups_with_one_maximum_for_each_head(Q, K, V):
     ],
 )
 def test_one_maximum_for_a_matrix_loses_the_large_scores_and_nothing_else(name, function, secret):
-    verdict = verdict_on(name, function, secret)
+    verdict = verdict_on(LESSON, name, function, secret)
     lost = {aspect.name for aspect in verdict.aspects if aspect.score == 0}
     assert lost == {"large scores", "leaves its inputs alone"}
 
@@ -206,7 +198,7 @@ def test_derivatives_by_finite_differences_are_right_in_every_class(right, step)
         ]
 
     for secret in SECRETS:
-        verdict = verdict_on("sdpa_backward", by_differences, secret)
+        verdict = verdict_on(LESSON, "sdpa_backward", by_differences, secret)
         assert verdict.score == verdict.max_score, verdict.message
 
 
@@ -414,7 +406,6 @@ def test_the_references_reproduce_a_real_layer(right):
 
 def test_provided_cells_compute_no_exercise():
     """Fails when a cell that students are given shows a matrix product, a softmax or a mask."""
-    provided = TEXT.split("```{code-cell} ipython3")[1:]
-    code = "\n".join(block.split("```")[0] for block in provided)
+    code = provided_code(LESSON)
     for telling in (" @ ", "np.exp", "np.tril", "np.dot", "einsum", "np.repeat", "swapaxes", "np.where"):
         assert telling not in code

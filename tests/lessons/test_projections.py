@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from attention_lib import real_model, words
-from autograder.judging.judge import Judge
-from autograder.sandbox.script import perform
 
 from .conftest import SECRETS, SOLUTIONS, library, oracle
+from .test_sources import provided_code
+from .verdicts import in_single_precision, verdict_on
 
 LESSON = "02_projections"
 TEXT = (SOLUTIONS / "lessons" / f"{LESSON}.md").read_text(encoding="utf-8")
@@ -124,26 +124,12 @@ def test_head_is_a_slice_of_the_layers_projection(right):
 # --- answers that are nobody's misconception -------------------------------------------------------------
 
 
-def verdict_on(name, function, secret):
-    def ask(steps):
-        with np.errstate(all="ignore"):
-            return perform(steps, {name: function})
-
-    return Judge(library(LESSON), secret).exercise(name, ask)
-
-
-def in_single_precision(value):
-    if isinstance(value, list | tuple):
-        return type(value)(map(in_single_precision, value))
-    return value.astype(np.float32) if getattr(value, "dtype", None) == np.float64 else value
-
-
 @pytest.mark.parametrize("name", ["project", "qkv_projections", "fused_qkv", "qk_bilinear"])
 def test_products_in_single_precision_lose_in_every_class(right, name):
     """Fails when rounding to seven digits is right or wrong by luck of the numbers that a secret draws."""
     for number in range(12):
         verdict = verdict_on(
-            name, lambda *given: right[name](*in_single_precision(given)), f"class {number}".encode()
+            LESSON, name, lambda *given: right[name](*in_single_precision(given)), f"class {number}".encode()
         )
         assert verdict.score == 0
 
@@ -151,7 +137,7 @@ def test_products_in_single_precision_lose_in_every_class(right, name):
 @pytest.mark.parametrize("name", ["project", "qkv_projections", "fused_qkv", "split_heads", "merge_heads"])
 @pytest.mark.parametrize("secret", SECRETS)
 def test_answers_rounded_to_single_precision_at_the_end_are_right(right, name, secret):
-    verdict = verdict_on(name, lambda *given: in_single_precision(right[name](*given)), secret)
+    verdict = verdict_on(LESSON, name, lambda *given: in_single_precision(right[name](*given)), secret)
     assert verdict.score == verdict.max_score
 
 
@@ -303,7 +289,6 @@ def test_every_head_has_rank_32_and_head_2_needs_6_directions(right):
 
 def test_provided_cells_compute_no_exercise():
     """Fails when a cell that students are given shows a projection, a cut or a turn of axes."""
-    provided = TEXT.split("```{code-cell} ipython3")[1:]
-    code = "\n".join(block.split("```")[0] for block in provided)
+    code = provided_code(LESSON)
     for telling in (" @ ", ".T", "np.exp", "reshape", "np.split", "hstack", "np.dot", "einsum", "softmax("):
         assert telling not in code

@@ -3,17 +3,16 @@ prose states."""
 
 from __future__ import annotations
 
-import ast
 import math
 
 import numpy as np
 import pytest
 
 from attention_lib import real_model
-from autograder.judging.judge import Judge
-from autograder.sandbox.script import perform
 
 from .conftest import SECRETS, SOLUTIONS, library, oracle
+from .test_sources import provided_code
+from .verdicts import in_single_precision, verdict_on
 
 LESSON = "03_scaling"
 TEXT = (SOLUTIONS / "lessons" / f"{LESSON}.md").read_text(encoding="utf-8")
@@ -21,12 +20,6 @@ SENTENCE = "the boat was near the river bank"
 WIDTHS = [4, 16, 64, 256, 1024]
 #: What the dot products are divided by, as a power of d_k.
 POWERS = {"undivided": 0.0, "root": 0.5, "width": 1.0}
-
-
-@pytest.fixture(scope="module")
-def right():
-    """The lesson's references by name."""
-    return library(LESSON).exercises
 
 
 def key(name):
@@ -135,20 +128,6 @@ def test_variance_is_the_width_for_coins():
 # --- answers that are nobody's misconception -------------------------------------------------------------
 
 
-def verdict_on(name, function, secret):
-    def ask(steps):
-        with np.errstate(all="ignore"):
-            return perform(steps, {name: function})
-
-    return Judge(library(LESSON), secret).exercise(name, ask)
-
-
-def in_single_precision(value):
-    if isinstance(value, list | tuple):
-        return type(value)(map(in_single_precision, value))
-    return value.astype(np.float32) if getattr(value, "dtype", None) == np.float64 else value
-
-
 @pytest.mark.parametrize(
     "name", ["attention_score", "scaled_scores", "softmax_jacobian", "relative_bias_scores"]
 )
@@ -156,7 +135,7 @@ def test_single_precision_loses_in_every_class(right, name):
     """Fails when rounding to seven digits is right or wrong by luck of the numbers that a secret draws."""
     for number in range(12):
         verdict = verdict_on(
-            name, lambda *given: right[name](*in_single_precision(given)), f"class {number}".encode()
+            LESSON, name, lambda *given: right[name](*in_single_precision(given)), f"class {number}".encode()
         )
         assert verdict.score == 0
 
@@ -165,7 +144,7 @@ def test_single_precision_loses_in_every_class(right, name):
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_floor_under_the_logarithm_is_right_only_where_it_is_low(least, is_right, secret):
     verdict = verdict_on(
-        "attention_entropy", lambda A: -np.sum(A * np.log(np.maximum(A, least)), axis=1), secret
+        LESSON, "attention_entropy", lambda A: -np.sum(A * np.log(np.maximum(A, least)), axis=1), secret
     )
     assert (verdict.score == verdict.max_score) == is_right
 
@@ -173,7 +152,7 @@ def test_a_floor_under_the_logarithm_is_right_only_where_it_is_low(least, is_rig
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_diagonal_found_by_equal_weights_is_wrong(secret):
     verdict = verdict_on(
-        "softmax_jacobian", lambda a: np.where(a[:, None] == a, a * (1 - a), -a[:, None] * a), secret
+        LESSON, "softmax_jacobian", lambda a: np.where(a[:, None] == a, a * (1 - a), -a[:, None] * a), secret
     )
     assert verdict.score == 0
 
@@ -186,7 +165,7 @@ def test_a_jacobian_by_central_differences_is_right(secret):
             [(softmax(scores + step * e) - softmax(scores - step * e)) / (2 * step) for e in np.eye(len(a))]
         ).T
 
-    verdict = verdict_on("softmax_jacobian", by_differences, secret)
+    verdict = verdict_on(LESSON, "softmax_jacobian", by_differences, secret)
     assert verdict.score == verdict.max_score, verdict.message
 
 
@@ -207,8 +186,8 @@ def variances(d_k, n_samples, seed):
     ids=["known beforehand", "one of two known beforehand", "another number of samples"],
 )
 def test_variances_that_were_not_measured_as_asked_lose_half(secret, not_measured):
-    assert verdict_on("score_variance", variances, secret).score == 4
-    assert verdict_on("score_variance", not_measured, secret).score == 2
+    assert verdict_on(LESSON, "score_variance", variances, secret).score == 4
+    assert verdict_on(LESSON, "score_variance", not_measured, secret).score == 2
 
 
 # --- the prose -------------------------------------------------------------------------------------------
@@ -372,10 +351,6 @@ def test_model_answer_says_what_was_measured(right):
 
 def test_provided_cells_compute_no_exercise():
     """Fails when a cell that students are given shows how an exercise is done."""
-    cells = [block.split("```")[0] for block in TEXT.split("```{code-cell} ipython3")[1:]]
-    code = "\n".join(
-        "\n".join(line for line in cell.splitlines() if not line.startswith(":")) for cell in cells
-    )
-    ast.parse(code)
+    code = provided_code(LESSON)
     for telling in (".T", "np.outer", "np.diag", "np.log(A", "einsum", "softmax(", "@ K", "np.exp(raw"):
         assert telling not in code, telling

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from attention_lib import real_model
-from autograder.judging.judge import Judge
-from autograder.sandbox.script import perform
 
+from . import real_head
 from .conftest import SECRETS, SOLUTIONS, library, oracle
-from .test_sources import run
+from .real_head import softmax
+from .verdicts import verdict_on
 
 LESSON = "05_softmax"
 TEXT = (SOLUTIONS / "lessons" / f"{LESSON}.md").read_text(encoding="utf-8")
@@ -23,37 +23,16 @@ SENTENCE = "the boat was near the river bank"
 THE, BOAT, WAS, NEAR, THE_AGAIN, RIVER, BANK = range(7)
 
 
-@pytest.fixture(scope="module")
-def right():
-    """The lesson's references by name."""
-    return library(LESSON).exercises
-
-
-@pytest.fixture(scope="module")
-def world():
-    """What the notebook's cells define when every function is right."""
-    return run(LESSON, lambda exercise: exercise.reference)
-
-
 def key(name):
     return library(LESSON).questions[name].key
 
 
-def softmax(row):
-    """One row of moderate scores, straight from the formula."""
-    votes = [math.exp(float(score)) for score in row]
-    return [vote / sum(votes) for vote in votes]
-
-
 def scores_of(sentence, k, separators=False):
-    """The scaled scores of head k, from the formula."""
-    X = real_model.with_one(real_model.layer_input(sentence, separators=separators))
-    head = real_model.head(k)
-    return (X @ head.W_q) @ (X @ head.W_k).T / math.sqrt(32)
+    return real_head.scores_of(real_model.layer_input(sentence, separators=separators), k)
 
 
 def weights_of(sentence, k, separators=False):
-    return np.array([softmax(row) for row in scores_of(sentence, k, separators)])
+    return real_head.weights_of(scores_of(sentence, k, separators))
 
 
 def on_separators(sentence):
@@ -246,11 +225,7 @@ def the_first_score_taken_off(z, axis=-1):
 )
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_wrong_answer_that_no_misconception_describes_loses_points(name, function, secret):
-    def ask(steps):
-        with np.errstate(all="ignore"):
-            return perform(steps, {name: function})
-
-    verdict = Judge(library(LESSON), secret).exercise(name, ask)
+    verdict = verdict_on(LESSON, name, function, secret)
     assert 0 < verdict.score < verdict.max_score, verdict.message
 
 

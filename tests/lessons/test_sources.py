@@ -51,6 +51,11 @@ def provided(lesson):
     ]
 
 
+def provided_code(lesson):
+    """The code that students find in the notebook, in one text."""
+    return "\n".join(cell.source for cell in provided(lesson))
+
+
 def _brought(cell):
     """The exercise of an earlier lesson that is brought into `cell`, None for any other cell."""
     found = re.fullmatch(r'bring\("(\w+)", "(\w+)"\)', cell.source.strip())
