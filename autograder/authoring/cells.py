@@ -91,7 +91,10 @@ def question_text(question: Question) -> str:
     """The prompt, the options by letter, and what to assign."""
     options = [f"- **{letter}.** {text.strip()}" for letter, text in question.options.items()]
     asked = f"Assign your answer to `{question.name}`: {question.kind.form}."
-    return "\n\n".join(part for part in (question.prompt.strip(), "\n".join(options), asked) if part)
+    # Markdown gives the items of a list room where blank lines lie between them: matrices need it.
+    tall = any("\\begin{" in option for option in options)
+    listed = ("\n\n" if tall else "\n").join(options)
+    return "\n\n".join(part for part in (question.prompt.strip(), listed, asked) if part)
 
 
 def free_text_prompt(free_text: FreeText) -> str:
