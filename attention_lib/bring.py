@@ -35,7 +35,10 @@ def bring(name: str, lesson: str) -> None:
     source = _written(name, path)
     shell.set_next_input(source, replace=True)
     _define(source, f"<{name} from {path.name}>", notebook.namespace())
-    print(f"{name} is now in this cell as you wrote it in {path.name}. Save this notebook to keep it.")
+    print(
+        f"{name} is now in this cell as you wrote it in {path.name}. Save this notebook to keep it.\n"
+        f'If you change it there, write bring("{name}", "{path.stem}") here and run that again.'
+    )
 
 
 def _find(lesson: str, folder: Path) -> Path:

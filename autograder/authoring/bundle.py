@@ -182,5 +182,8 @@ A question's check tells whether your answer has the right form. Whether it is r
 have handed in. Cells without `YOUR CODE HERE` are provided: change them as you like to try things out,
 they are put back before grading.
 
+A cell with `bring(...)` writes a function of yours from an earlier lesson's notebook into itself; keep the
+notebooks where they are, so that it finds them. Pictures that need a function say so until it is there.
+
 Hand in the notebook under the name that it has.
 """

@@ -114,3 +114,9 @@ def test_outside_a_notebook_there_is_no_cell_to_write(monkeypatch):
     monkeypatch.setattr(notebook, "shell", lambda: None)
     with pytest.raises(NothingToBring, match="call it in a notebook"):
         bring("double", LESSON)
+
+
+def test_the_message_says_how_to_bring_a_newer_version(shell, capsys):
+    save(shell.folder / LESSON / f"{LESSON}.ipynb", cell(WRITTEN))
+    bring("double", LESSON)
+    assert f'write bring("double", "{LESSON}") here' in capsys.readouterr().out
