@@ -122,9 +122,10 @@ def lists_of_floats(work: HandedIn, answers: Answers) -> None:
 @recipe("Jonas Weber", "all right, rounds his results to float32")
 def single_precision(work: HandedIn, answers: Answers) -> None:
     all_right(work, answers, text=texts.GERMAN_HABITS)
-    # the scores stay as they are: exp of a float32 overflows above 88, in whatever is built on them
-    for name in answers.library.exercises.keys() - {"score_matrix"}:
-        work.fill(name, answers.wrapped(name, "np.float32(answer)"))
+    # what others build on stays as it is: rounded weights leave too little where a mix of them nearly cancels
+    for name in answers.library.exercises:
+        if not answers.is_built_on(name):
+            work.fill(name, answers.wrapped(name, "np.float32(answer)"))
 
 
 @recipe("Priya Raman", "all right, helper functions in the same cells")
