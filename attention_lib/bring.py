@@ -14,6 +14,8 @@ from typing import Any
 
 from attention_lib import notebook
 
+#: How a lesson's notebook spells the call: the function, and the lesson that it was written in.
+CALL = re.compile(r'bring\("(\w+)", "(\w+)"\)')
 _STUB = re.compile(r"^\s*raise NotImplementedError\b", re.MULTILINE)
 
 

@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "attention_lib": set(),
     "autograder.sandbox": {"attention_lib.compare", "autograder.library"},
     "autograder.judging": {
+        "attention_lib.bring",
         "attention_lib.compare",
         "autograder.exercise",
         "autograder.library",

@@ -40,11 +40,12 @@ def of_exercise(exercise: Exercise) -> list[NotebookNode]:
 
 def of_brought(exercise: Exercise, lesson: str) -> NotebookNode:
     """The cell that the student's own function of the earlier `lesson` is written into (solved: the
-    reference). It is released as the call in the comment of its first line."""
-    name = exercise.name
-    source = f'# bring("{name}", "{lesson}")\n{solution_source(exercise)}'
-    metadata = {"tags": [tags.BROUGHT], "nbgrader": _nbgrader(f"bring_{name}", solution=True)}
-    return _cell("code", source, f"bring_{name}", metadata)
+    reference). It is released as the call in the comment of its first line. Nothing is graded in it, so
+    nbgrader is not told of it: it would say "No response." there."""
+    lines = solution_source(exercise).splitlines()
+    call = f'# bring("{exercise.name}", "{lesson}")'
+    source = "\n".join([call, *(line for line in lines if line.strip() not in (BEGIN, END))])
+    return _cell("code", source, f"bring_{exercise.name}", {"tags": [tags.BROUGHT]})
 
 
 def of_question(question: Question) -> list[NotebookNode]:

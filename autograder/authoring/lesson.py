@@ -16,6 +16,7 @@ from typing import Any
 from nbformat import v4
 from nbformat.notebooknode import NotebookNode
 
+from attention_lib import bring
 from autograder.authoring import cells
 from autograder.authoring.source import bound_names, python_of, read_names, source_of, statements
 from autograder.exercise import Exercise, FreeText, Question
@@ -30,7 +31,6 @@ NOTEBOOK_METADATA = {
 }
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 _NO_ALT_TEXT = re.compile(r"!\[\s*\]\([^)]*\)")
-_BRING = re.compile(r'bring\("(\w+)", "(\w+)"\)')
 _SLUG_LENGTH = 40
 
 
@@ -56,7 +56,7 @@ def solved_notebook(path: Path, library: Library) -> NotebookNode:
     label = _Labels()
     for cell in _read(path):
         name = cell.source.strip()
-        if brought := _BRING.fullmatch(name):
+        if brought := bring.CALL.fullmatch(name):
             made.append(_brought(path, *brought.groups()))
         elif cell.cell_type == "code" and _is_name(name):
             made += _expand(_find(name, known, path))

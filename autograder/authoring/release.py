@@ -30,7 +30,7 @@ from autograder.authoring import tags
 class BlankAnswers(NbGraderPreprocessor):
     """Releases a question's answer cell as `NAME = None`, below the comment that says what to assign, and a
     cell for a function of an earlier lesson as the call of `bring` that its comment holds. Must come right
-    after ClearSolutions, which leaves a stub that raises in both.
+    after ClearSolutions, which leaves a stub that raises in the former.
     """
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:

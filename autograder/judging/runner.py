@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import nbformat
 from nbformat import NotebookNode
 
+from attention_lib.bring import CALL
 from autograder.exercise import Outcome
 from autograder.judging import feedback
 from autograder.judging.judge import Judge
@@ -236,8 +237,10 @@ def _own_code(notebook: NotebookNode) -> str:
 
 
 def _is_skipped(cell: NotebookNode) -> bool:
-    """Experiments are provided and locked, nothing is graded on them; an empty cell does nothing."""
-    return "experiment" in cell.metadata.get("tags", ()) or not cell.source.strip()
+    """Experiments are provided and locked, nothing is graded on them; an empty cell does nothing, and one
+    that was to bring a function finds no earlier notebook here."""
+    source = cell.source.strip()
+    return "experiment" in cell.metadata.get("tags", ()) or not source or bool(CALL.fullmatch(source))
 
 
 def _error_output(name: str, reason: str) -> dict[str, Any]:

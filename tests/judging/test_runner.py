@@ -98,6 +98,15 @@ def test_experiments_and_empty_cells_are_skipped(sandbox, judge):
     assert sandbox.log == ["child", "x = 1", "killed"]
 
 
+def test_a_cell_that_is_to_bring_a_function_is_run_only_where_it_says_more():
+    calls = {
+        'bring("softmax", "05_softmax")': True,
+        'bring("softmax", "05_softmax")\nx = 1': False,
+        "x": False,
+    }
+    assert {source: runner._is_skipped(new_code_cell(source)) for source in calls} == calls
+
+
 def test_after_a_death_a_new_child_runs_the_other_cells_again(sandbox, judge):
     submitted = notebook("x = 1", "die()", DOUBLED, "check")
     graded_as(submitted.cells[3], "test_doubled")

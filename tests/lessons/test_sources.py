@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import ast
 import itertools
-import re
 
 import jupytext
 import nbformat
 import numpy as np
 import pytest
+
+from attention_lib.bring import CALL
 
 from .conftest import ROOT, SOLUTIONS, library
 
@@ -58,7 +59,7 @@ def provided_code(lesson):
 
 def _brought(cell):
     """The exercise of an earlier lesson that is brought into `cell`, None for any other cell."""
-    found = re.fullmatch(r'bring\("(\w+)", "(\w+)"\)', cell.source.strip())
+    found = CALL.fullmatch(cell.source.strip())
     return library(found[2]).exercises[found[1]] if found else None
 
 
