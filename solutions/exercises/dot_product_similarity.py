@@ -1334,8 +1334,8 @@ recurrent_or_attention = question(
             "approach 2 sees them too, and is there to be faster."
         ),
         "B": (
-            "Approach 2 reaches every token in one step and in parallel, in time and memory that grow with "
-            "the square of the length; approach 1's grow with the length, and distant tokens fade."
+            "Approach 2 reaches every token in one step, at a cost that grows with the square of the length; "
+            "approach 1's grows with the length, but distant tokens fade."
         ),
         "C": (
             "Approach 2 needs less work on long papers, since everything happens in parallel; "
