@@ -684,7 +684,7 @@ def a_layer_with_large_scores(rng):
 def multi_head_attention(X, W_q, W_k, W_v, W_o, h, allowed=None):
     """Self-attention with h heads, side by side, and a matrix that mixes what they found.
 
-        head_k = attention of X W_q, X W_k, X W_v, each cut to the k-th d_head columns
+        head_a = attention of X W_q, X W_k, X W_v, each cut to its a-th slice of d_head columns
         O = [head_0, …, head_{h-1}] W_o,   d_head = d_model / h
 
     X : (n, d_model), token i is row i
@@ -1742,8 +1742,8 @@ values_swapped_for_keys = question(
     "choice",
     seed_item="S0.5",
     prompt=(
-        "Someone writes $\\alpha(Q, K)\\,K$ where $\\alpha(Q, K)\\,V$ should stand; the widths agree, so "
-        "nothing raises. What is the gravest consequence?"
+        "With $A$ for the matrix of weights, someone writes $A K$ where $A V$ should stand; the widths "
+        "agree, so nothing raises. What is the gravest consequence?"
     ),
     options={
         "A": (
