@@ -19,9 +19,9 @@ import numpy as np
 
 from attention_lib import notebook, public
 from attention_lib.compare import (
+    Agreement,
     Difference,
     NotNumbers,
-    Tolerance,
     as_array,
     compare,
     describe,
@@ -126,7 +126,7 @@ def _try(
     if isinstance(example.expected, public.Raises):
         expected = example.expected.type_name
         return Trial(example, answer, f"{describe(answer)} is returned where a {expected} is to be raised")
-    difference = compare(example.expected, answer, exercise.tolerance_on(example))
+    difference = compare(example.expected, answer, exercise.agreement.on(example.arguments))
     if difference is not None:
         return Trial(example, answer, difference.detail, difference=difference)
     changed = _changed(exercise, example.arguments, arguments)
@@ -264,20 +264,20 @@ def _hint(exercise: public.Exercise, trials: list[Trial]) -> str | None:
     several do, of the one that also agrees with it most often elsewhere."""
     agreeing = {}
     for mistake in sorted(exercise.hints):
-        alike = [_answers_as(mistake, trial, exercise.tolerance_on(trial.example)) for trial in trials]
+        alike = [_answers_as(mistake, trial, exercise.agreement) for trial in trials]
         if all(same for same, trial in zip(alike, trials, strict=True) if trial.fault is not None):
             agreeing[mistake] = sum(alike)
     return exercise.hints[max(agreeing, key=lambda mistake: agreeing[mistake])] if agreeing else None
 
 
-def _answers_as(mistake: str, trial: Trial, tolerance: Tolerance) -> bool:
+def _answers_as(mistake: str, trial: Trial, agreement: Agreement) -> bool:
     if mistake not in trial.example.mistakes:
         return False
     known = trial.example.mistakes[mistake]
     if isinstance(known, public.Raises) or isinstance(trial.answer, public.Raises):
         return _same_exception(known, trial.answer)
     try:
-        return compare(known, trial.answer, tolerance) is None
+        return compare(known, trial.answer, agreement.on(trial.example.arguments)) is None
     except NotNumbers:
         # The mistake itself answers with what is no number, such as None.
         return known is None and trial.answer is None

@@ -33,6 +33,22 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """How an exercise's answers are compared, where that is not as everywhere: within a tolerance of its own
+    (rtol, atol), on the lower triangle alone, and, where the numbers are drawn at random, with two calls of
+    a case giving identical answers exactly where the expected ones are identical."""
+
+    tolerance: tuple[float, float] | None = None
+    lower_triangle: bool = False
+    repeatable: bool = False
+
+    def on(self, arguments: Iterable[Any]) -> Tolerance:
+        """How closely answers to a call with `arguments` must agree."""
+        usual = Tolerance(*self.tolerance) if self.tolerance else tolerance_for(arguments)
+        return replace(usual, lower_triangle=self.lower_triangle, repeatable=self.repeatable)
+
+
+@dataclass(frozen=True)
 class Difference:
     """What is off about an answer.
 
@@ -70,12 +86,9 @@ _DEEPEST = 32
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
 
-def tolerance_for(arguments: Iterable[Any], own: tuple[float, float] | None = None) -> Tolerance:
+def tolerance_for(arguments: Iterable[Any]) -> Tolerance:
     """The tolerance for an answer computed from `arguments` (nested lists, tuples and dicts are looked
-    into): that of the lowest-precision floating dtype among them, float64's when there is none. Where
-    the exercise has its `own` (rtol, atol), that one."""
-    if own is not None:
-        return Tolerance(*own)
+    into): that of the lowest-precision floating dtype among them, float64's when there is none."""
     sizes = [size for argument in arguments for size in _float_sizes(argument)]
     return _TOLERANCES[min([8, *sizes])]
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from attention_lib.compare import Tolerance, tolerance_for
+from attention_lib.compare import Agreement
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -52,13 +52,7 @@ class Exercise:
     examples: tuple[Example, ...]
     hints: dict[str, str]
     writes_arguments: bool = False
-    tolerance: tuple[float, float] | None = None
-    lower_triangle: bool = False
-
-    def tolerance_on(self, example: Example) -> Tolerance:
-        """How closely an answer to `example` must agree with what is expected."""
-        closely = tolerance_for(example.arguments, self.tolerance)
-        return replace(closely, lower_triangle=self.lower_triangle)
+    agreement: Agreement = field(default_factory=Agreement)
 
 
 @dataclass(frozen=True)
@@ -174,8 +168,9 @@ def _exercise(lesson: str, name: str, entry: dict[str, Any]) -> Exercise:
         tuple(_example(example) for example in entry["examples"]),
         dict(entry["hints"]),
         bool(entry.get("writes_arguments", False)),
-        tuple(entry["tolerance"]) if "tolerance" in entry else None,
-        bool(entry.get("lower_triangle", False)),
+        Agreement(
+            tuple(entry["tolerance"]) if "tolerance" in entry else None, bool(entry.get("lower_triangle"))
+        ),
     )
 
 

@@ -21,14 +21,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
-from attention_lib.compare import Tolerance, tolerance_for
+from attention_lib.compare import Agreement
 from autograder.sandbox.script import Step
 
 Function = Callable[..., Any]
@@ -118,22 +118,6 @@ class Misconception:
     hint: str
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """How an exercise's answers are compared, where that is not as everywhere: within a tolerance of its
-    own, on the lower triangle alone, and, where the numbers are drawn at random, with two calls of a case
-    giving identical answers exactly where the reference's are identical."""
-
-    tolerance: tuple[float, float] | None = None
-    lower_triangle: bool = False
-    repeatable: bool = False
-
-    def on(self, arguments: Iterable[Any]) -> Tolerance:
-        """How closely answers to a call with `arguments` must agree."""
-        closely = tolerance_for(arguments, self.tolerance)
-        return replace(closely, lower_triangle=self.lower_triangle, repeatable=self.repeatable)
-
-
 @dataclass(eq=False)
 class Exercise:
     """A function that the student writes. The reference is the exercise: its signature and docstring
@@ -143,7 +127,7 @@ class Exercise:
     reference: Function
     aspects: tuple[Aspect, ...]
     examples: tuple[Example, ...]
-    agreement: Agreement = Agreement()
+    agreement: Agreement = field(default_factory=Agreement)
     alternatives: list[Function] = field(default_factory=list)
     misconceptions: list[Misconception] = field(default_factory=list)
 

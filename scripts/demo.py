@@ -7,7 +7,6 @@ each time.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from sample_class import LESSON, RECIPES, write_sample_class
 
 from autograder.authoring.build import StaleBuild, build
 from autograder.classroom import report
+from autograder.classroom.feedback import generate_feedback
 from autograder.classroom.grade import grade
 from autograder.classroom.settings import link_class, nbgrader_config
 from autograder.course import Course
@@ -89,14 +89,6 @@ def name_students(course: Course) -> None:
             gradebook.update_or_create_student(
                 student.student, first_name=student.first_name, last_name=student.last_name
             )
-
-
-def generate_feedback(course: Course, lesson: str) -> None:
-    """nbgrader's own command, run in the class folder. Raises UserError when it fails."""
-    command = [sys.executable, "-m", "nbgrader", "generate_feedback", lesson, "--log-level=ERROR"]
-    done = subprocess.run(command, cwd=course.root, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise UserError(f"nbgrader generate_feedback failed:\n{done.stderr or done.stdout}")
 
 
 def what_to_open(course: Course, page: Path) -> str:

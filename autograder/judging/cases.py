@@ -236,26 +236,22 @@ def difference(expected: Sequence[Event], got: Sequence[Event], tolerance: Toler
 def _repetition(expected: Sequence[Event], got: Sequence[Event]) -> Difference | None:
     """Whether calls that should repeat, or should not, do the other in one of their results. To be asked of
     answers that agree in value."""
-    several = any(isinstance(event, Returned) and isinstance(event.value, tuple) for event in expected)
-    wanted, found = ([_results(event, several) for event in events] for events in (expected, got))
-    for one, other in combinations(range(len(wanted)), 2):
-        for right, another, given, second in zip(
-            wanted[one], wanted[other], found[one], found[other], strict=True
-        ):
-            repeats, should = same_data(given, second), same_data(right, another)
+    calls = [
+        (wanted.value, found.value)
+        for wanted, found in zip(expected, got, strict=True)
+        if isinstance(wanted, Returned) and isinstance(found, Returned)
+    ]
+    for (right, given), (another, second) in combinations(calls, 2):
+        # an array counts for the results that it unpacks to
+        each = zip if isinstance(right, tuple) else lambda *values: [values]
+        for a, b, c, d in each(right, another, given, second):
+            should, repeats = same_data(a, b), same_data(c, d)
             if repeats and not should:
                 return Difference("value", "two calls that should draw other numbers give the same", "", None)
             if should and not repeats:
-                return Difference(
-                    "value", "two calls with the same arguments give different numbers", "", None
-                )
+                message = "two calls with the same arguments give different numbers"
+                return Difference("value", message, "", None)
     return None
-
-
-def _results(event: Event, several: bool) -> list[Any]:
-    """What a call gave back, as a list: an array counts for the results that it unpacks to."""
-    value = event.value if isinstance(event, Returned) else None
-    return list(value) if several and value is not None else [value]
 
 
 def agrees_by_value(expected: Sequence[Event], got: Sequence[Event]) -> bool:

@@ -58,8 +58,9 @@ def write_sample_class(
     `released` is the notebook that the class was given.
     """
     answers = read_answers(solutions, lesson)
-    for recipe in recipes_of(answers):
+    recipes = recipes_of(answers)
+    for recipe in recipes:
         path = submitted / recipe.student / lesson / f"{lesson}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(handed_in(recipe, released, answers), encoding="utf-8")
-    return recipes_of(answers)
+    return recipes

@@ -1528,14 +1528,20 @@ def key_blocks(Q, K, V, block, causal, tail=True, local=False):
 
 
 def accumulated(blocks, n, d_v, shrink_l=True, shrink_o=True, first_m=-np.inf):
-    """m, l, o after all blocks."""
+    """l and o after all blocks."""
     m, l, o = np.full((n, 1), first_m), np.zeros((n, 1)), np.zeros((n, d_v))
     for scores, v in blocks:
         before, m = m, np.maximum(m, scores.max(axis=1, keepdims=True))
         votes, shrink = np.exp(scores - m), np.exp(before - m)
         l = (shrink if shrink_l else 1.0) * l + votes.sum(axis=1, keepdims=True)
         o = (shrink if shrink_o else 1.0) * o + votes @ v
-    return m, l, o
+    return l, o
+
+
+def in_blocks(Q, K, V, block, causal, tail=True, local=False, **kept):
+    """The output from blocks of keys; `kept` says what `accumulated` gets wrong."""
+    l, o = accumulated(key_blocks(Q, K, V, block, causal, tail, local), len(Q), V.shape[1], **kept)
+    return o / l
 
 
 @misconception(
@@ -1543,8 +1549,7 @@ def accumulated(blocks, n, d_v, shrink_l=True, shrink_o=True, first_m=-np.inf):
     hint="When a later block brings a larger score, l is counted anew. In which currency is o still kept?",
 )
 def output_not_rescaled(Q, K, V, block, causal):
-    _, l, o = accumulated(key_blocks(Q, K, V, block, causal), *output_shape(Q, V), shrink_o=False)
-    return o / l
+    return in_blocks(Q, K, V, block, causal, shrink_o=False)
 
 
 @misconception(
@@ -1552,9 +1557,7 @@ def output_not_rescaled(Q, K, V, block, causal):
     hint="A block brings a larger score. Do l and o shrink, or stay? What does yours do with them?",
 )
 def nothing_rescaled(Q, K, V, block, causal):
-    shape = output_shape(Q, V)
-    _, l, o = accumulated(key_blocks(Q, K, V, block, causal), *shape, shrink_l=False, shrink_o=False)
-    return o / l
+    return in_blocks(Q, K, V, block, causal, shrink_l=False, shrink_o=False)
 
 
 @misconception(
@@ -1562,8 +1565,7 @@ def nothing_rescaled(Q, K, V, block, causal):
     hint="Seven tokens in blocks of three: which keys does your loop look at, and which not?",
 )
 def tail_dropped(Q, K, V, block, causal):
-    _, l, o = accumulated(key_blocks(Q, K, V, block, causal, tail=False), *output_shape(Q, V))
-    return o / l
+    return in_blocks(Q, K, V, block, causal, tail=False)
 
 
 @misconception(
@@ -1571,9 +1573,7 @@ def tail_dropped(Q, K, V, block, causal):
     hint="Take one block as large as n: are your weights those of scaled_dot_product_attention, or sharper?",
 )
 def blocks_not_scaled(Q, K, V, block, causal):
-    blocks = key_blocks(Q * np.sqrt(Q.shape[1]), K, V, block, causal)
-    _, l, o = accumulated(blocks, *output_shape(Q, V))
-    return o / l
+    return in_blocks(Q * np.sqrt(Q.shape[1]), K, V, block, causal)
 
 
 @misconception(
@@ -1581,8 +1581,7 @@ def blocks_not_scaled(Q, K, V, block, causal):
     hint="The first key of the second block: what is its position in the sequence? May query 0 look at it?",
 )
 def key_position_within_its_block(Q, K, V, block, causal):
-    _, l, o = accumulated(key_blocks(Q, K, V, block, causal, local=True), *output_shape(Q, V))
-    return o / l
+    return in_blocks(Q, K, V, block, causal, local=True)
 
 
 @misconception(
@@ -1603,8 +1602,7 @@ def query_position_within_its_block(Q, K, V, block, causal):
     hint="Call it with causal True and then False: does your output notice? Should it?",
 )
 def causal_not_used(Q, K, V, block, causal):
-    _, l, o = accumulated(key_blocks(Q, K, V, block, False), *output_shape(Q, V))
-    return o / l
+    return in_blocks(Q, K, V, block, False)
 
 
 @misconception(
@@ -1621,8 +1619,7 @@ def average_of_the_blocks(Q, K, V, block, causal):
     hint="What is the largest score before any key was seen? Try a row whose scores are all -1000.",
 )
 def maximum_starts_at_zero(Q, K, V, block, causal):
-    _, l, o = accumulated(key_blocks(Q, K, V, block, causal), *output_shape(Q, V), first_m=0.0)
-    return o / l
+    return in_blocks(Q, K, V, block, causal, first_m=0.0)
 
 
 @misconception(
@@ -1642,11 +1639,8 @@ def no_maximum_at_all(Q, K, V, block, causal):
     hint="What o holds at the end is votes times values. What do the votes of a row add up to?",
 )
 def not_divided_at_the_end(Q, K, V, block, causal):
-    return accumulated(key_blocks(Q, K, V, block, causal), *output_shape(Q, V))[2]
-
-
-def output_shape(Q, V):
-    return len(Q), V.shape[1]
+    _, o = accumulated(key_blocks(Q, K, V, block, causal), len(Q), V.shape[1])
+    return o
 
 
 # --- questions -------------------------------------------------------------------------------------------

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import math
 import os
 from pathlib import Path
 
+import make_real_layer
 import minilm
 import numpy as np
 import pytest
@@ -20,14 +20,6 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "attention_lib" / "data"
 BOAT, LOAN = "the boat was near the river bank", "the loan was paid by the bank"
 MATRICES, BIASES = ("W_q", "W_k", "W_v", "W_o"), ("b_q", "b_k", "b_v", "b_o")
-
-
-@pytest.fixture(scope="module")
-def make_real_layer():
-    spec = importlib.util.spec_from_file_location("make_real_layer", ROOT / "scripts" / "make_real_layer.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +219,7 @@ def test_data_is_small():
     assert sum(path.stat().st_size for path in DATA.glob("real_layer*")) < 2_000_000
 
 
-def test_stored_files_are_the_scripts(make_real_layer, stored):
+def test_stored_files_are_the_scripts(stored):
     """Outputs and text are what the script makes of the stored arrays: none was edited by hand."""
     written = (DATA / "real_layer.npz").read_bytes()
     text = (DATA / "real_layer.json").read_bytes()
@@ -246,7 +238,7 @@ def test_data_file_is_the_one_whose_hash_was_recorded():
     assert hashlib.sha256((DATA / "real_layer.npz").read_bytes()).hexdigest() == recorded
 
 
-def test_script_makes_both_files_from_the_published_package(make_real_layer):
+def test_script_makes_both_files_from_the_published_package():
     """MINILM_WHEEL: the package's wheel (see scripts/minilm.py), or the folder it was unpacked to."""
     wheel = os.environ.get("MINILM_WHEEL")
     if not wheel:

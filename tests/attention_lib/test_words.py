@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 from pathlib import Path
 
+import make_words
 import minilm
 import numpy as np
 import pytest
@@ -15,14 +15,6 @@ from attention_lib import words
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "attention_lib" / "data"
-
-
-@pytest.fixture(scope="module")
-def make_words():
-    spec = importlib.util.spec_from_file_location("make_words", ROOT / "scripts" / "make_words.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_every_word_of_every_group_has_a_vector_of_384_finite_float64():
@@ -122,11 +114,11 @@ def test_data_is_small():
     assert sum(path.stat().st_size for path in DATA.glob("word*")) < 300_000
 
 
-def test_stored_words_are_the_scripts_words(make_words):
+def test_stored_words_are_the_scripts_words():
     assert words.groups() == make_words.table_of_groups()
 
 
-def test_script_writes_the_stored_text_again(make_words):
+def test_script_writes_the_stored_text_again():
     """`words.json` is the script's output for the stored vectors: neither was edited by hand."""
     text = (DATA / "words.json").read_bytes()
     source = json.loads(text)["source"]
@@ -135,7 +127,7 @@ def test_script_writes_the_stored_text_again(make_words):
     assert make_words.words_json(make_words.table_of_groups(), source, vectors) == text
 
 
-def test_script_reads_the_table_out_of_a_safetensors_file(make_words):
+def test_script_reads_the_table_out_of_a_safetensors_file():
     table = np.arange(12, dtype="<f4").reshape(3, 4)
     other = b"\0" * 8
     header = {
@@ -147,7 +139,7 @@ def test_script_reads_the_table_out_of_a_safetensors_file(make_words):
     assert np.array_equal(make_words.tensor(weights, make_words.TABLE), table)
 
 
-def test_script_refuses_a_word_of_several_tokens(make_words):
+def test_script_refuses_a_word_of_several_tokens():
     with pytest.raises(ValueError, match="not single tokens of the model's vocabulary: riverbank"):
         make_words.rows_of(["river", "riverbank"], ["river", "bank"])
 

@@ -13,7 +13,7 @@ from sample_class.answers import defined_as
 
 from autograder.exercise import Outcome
 
-from .conftest import on_one_lesson
+from .conftest import LESSONS, on_one_lesson
 
 CONTRACT = {"lesson", "score", "max_score", "needs_manual", "exercises", "questions", "sandbox", "seconds"}
 
@@ -141,30 +141,30 @@ def test_a_notebook_that_cannot_be_read_is_one_clear_line_and_exit_2(lesson, tmp
     assert "not valid JSON" in json.loads(done.stdout)["error"]
 
 
-def test_a_function_that_cannot_be_run_costs_its_own_exercise_alone(quick_grader, solved, hidden):
-    for name, exercise in hidden.exercises.items():
-        broken = f"def {name}(*arguments, **named):\n    import os\n    os._exit(0)\n"
-        graded = quick_grader.grade_notebook(with_cell(solved, name, broken))
-        assert (graded.exercises[name].outcome, graded.exercises[name].score) == (Outcome.ERRORED, 0)
-        lost = {n: v.message for n, v in graded.exercises.items() if v.score < v.max_score and n != name}
-        assert graded.score == hidden.max_score - exercise.points, (name, lost)
+TROUBLES = [
+    ("while True:\n        pass", Outcome.TIMED_OUT),
+    ("return np.ones(8 << 30)", Outcome.ERRORED),
+    ("while True:\n        print('x' * 10_000)", Outcome.TIMED_OUT),
+]
+ENDS_PYTHON = ("import os\n    os._exit(0)", Outcome.ERRORED)
 
 
-@on_one_lesson
 @pytest.mark.parametrize(
-    ("trouble", "outcome"),
+    ("lesson", "trouble", "outcome"),
     [
-        ("while True:\n        pass", Outcome.TIMED_OUT),
-        ("return np.ones(8 << 30)", Outcome.ERRORED),
-        ("while True:\n        print('x' * 10_000)", Outcome.TIMED_OUT),
+        *((LESSONS[0], *trouble) for trouble in TROUBLES),
+        *((lesson, *ENDS_PYTHON) for lesson in LESSONS),
     ],
+    indirect=["lesson"],
+    scope="session",
 )
 def test_trouble_in_one_function_costs_that_exercise_alone(quick_grader, solved, hidden, trouble, outcome):
     for name, exercise in hidden.exercises.items():
-        broken = f"def {name}(*arguments):\n    {trouble}\n"
+        broken = f"def {name}(*arguments, **named):\n    {trouble}\n"
         graded = quick_grader.grade_notebook(with_cell(solved, name, broken))
         assert (graded.exercises[name].outcome, graded.exercises[name].score) == (outcome, 0)
-        assert graded.score == hidden.max_score - exercise.points, name
+        lost = {n: v.message for n, v in graded.exercises.items() if v.score < v.max_score and n != name}
+        assert graded.score == hidden.max_score - exercise.points, (name, lost)
 
 
 @on_one_lesson
