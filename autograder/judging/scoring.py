@@ -11,7 +11,7 @@ from attention_lib.compare import Difference, Opaque, same_data
 from autograder.exercise import LEAVES_INPUTS_ALONE, Exercise, Misconception, Outcome
 from autograder.judging.cases import HiddenCase
 from autograder.judging.verdict import AspectVerdict, Evidence, ExerciseVerdict
-from autograder.sandbox.script import Event, Raised, Returned, Undefined
+from autograder.sandbox.script import Call, Event, Raised, Returned, Undefined
 
 
 @dataclass(frozen=True)
@@ -143,12 +143,11 @@ def _evidence(exercise: Exercise, asked: Sequence[Asked]) -> Evidence | None:
         wrong = next((one for one in asked if one.changed_inputs and _minds_inputs(exercise)), None)
     if wrong is None:
         return None
-    names = (
-        exercise.parameters
-        if len(exercise.parameters) == len(wrong.case.inputs)
-        else tuple(wrong.case.inputs)
-    )
-    inputs = tuple(zip(names, wrong.case.inputs.values(), strict=True))
+    call = next(step for step in wrong.case.steps if isinstance(step, Call))
+    parameter = dict(
+        zip(call.arguments, exercise.parameters, strict=False)
+    )  # the last ones may have defaults
+    inputs = tuple((parameter.get(name, name), value) for name, value in wrong.case.inputs.items())
     return Evidence(wrong.case.aspect, inputs, *_shown(wrong.events))
 
 

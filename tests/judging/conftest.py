@@ -105,6 +105,12 @@ def doubled_total(X):
 
 
 @exercise(points=1, aspects=[values(1, ragged)], examples=[example("by hand", [[1.0, 2.0]])])
+def shifted(X, by=1.0):
+    """X (n, d) plus a number."""
+    return X + by
+
+
+@exercise(points=1, aspects=[values(1, ragged)], examples=[example("by hand", [[1.0, 2.0]])])
 def clipped(X):
     """X (n, d) with its negative numbers set to 0."""
     return np.maximum(X, 0)

@@ -485,3 +485,8 @@ def test_a_stand_in_gives_several_results_where_the_function_does(judge, compose
     asked = composed_in_a_process(composed, "twice_over_sums", "twice_and_sums")
     verdict = sitting.exercise("twice_over_sums", asked, Written("def twice_over_sums(X): twice_and_sums(X)"))
     assert verdict.score == score
+
+
+def test_evidence_calls_an_input_by_its_parameter_where_another_has_a_default(judge):
+    evidence = judge.exercise("shifted", asking(shifted=lambda X, by=1.0: X)).evidence
+    assert [name for name, _ in evidence.inputs] == ["X"]
