@@ -343,12 +343,9 @@ def _clean_event(event: Any) -> Event | None:
         case Returned():
             return event
         case Raised(name, message, arguments):
-            return Raised(_short(name, 200), _short(message, 5000), arguments)
+            return Raised(outputs.short_text(name, 200), outputs.short_text(message, 5000), arguments)
         case Undefined(function, found):
-            return Undefined(function, None if found is None else _short(found, 200))
+            return Undefined(
+                outputs.short_text(function, 200), None if found is None else outputs.short_text(found, 200)
+            )
     return None
-
-
-def _short(text: str, length: int) -> str:
-    """The beginning of a text, fit to show. Cut before it is cleaned: it can have 64 MiB."""
-    return outputs.clean_text(text[: 4 * length])[:length]

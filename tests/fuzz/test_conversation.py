@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from autograder.sandbox import conversation, wire
 from autograder.sandbox.clock import Clock
 from autograder.sandbox.conversation import CellRun, Child, ChildDied, ChildTimedOut
-from autograder.sandbox.script import Call, Let, Look, Raised, Returned
+from autograder.sandbox.script import Call, Let, Look, Raised, Returned, Undefined
 
 from .fake_child import child_at, converse, script_of
 from .promises import check_answer, check_conversation
@@ -216,6 +216,19 @@ def test_events_that_do_not_follow_from_the_question_kill_the_child(events: Any)
         with pytest.raises(ChildDied, match="sent what is no reply"):
             child.ask(QUESTION)
         assert not is_running(child)
+
+
+@pytest.mark.parametrize(
+    ("event", "shown"),
+    [
+        (Raised("Value\0Error", "n\x07o", ()), Raised("ValueError", "no", ())),
+        (Undefined("f\0", "mod\x07ule"), Undefined("f", "module")),
+        (Undefined("f\0"), Undefined("f")),
+    ],
+)
+def test_every_text_of_an_event_is_made_fit_to_show(event: Any, shown: Any) -> None:
+    with talking_to(frame((1, "events", [event]))) as child:
+        assert child.ask(QUESTION) == [shown]
 
 
 def test_a_second_reply_to_one_question_is_no_reply_to_the_next() -> None:
