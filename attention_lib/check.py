@@ -11,24 +11,28 @@ import difflib
 import linecache
 import textwrap
 import traceback
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from attention_lib import notebook, public
+from attention_lib import notebook, public, ranks
 from attention_lib.compare import (
-    Agreement,
     Difference,
     NotNumbers,
+    Tolerance,
     as_array,
     compare,
+    compare_written,
     describe,
+    over_budget,
     same_data,
 )
 from attention_lib.forms import wrong_form
 
+#: What a caller that reuses its arrays writes into them.
+OVERWRITTEN = 9.0
 _SHOWN_CHARACTERS = 700
 _WIDTH = 120  # characters
 _INDENT = "    "
@@ -42,12 +46,12 @@ class CheckFailed(notebook.Message):
 class Trial:
     """One public example put to the student's function.
 
-    `answer` is what came back, `Raises` for an exception. `fault` says what is off, None when nothing
+    `answer` is what came back. `fault` says what is off, None when nothing
     is; `place` is the line of the student's code that raised, and `difference` what `compare` found.
     """
 
     example: public.Example
-    answer: Any
+    answer: public.Answer
     fault: str | None = None
     place: str = ""
     difference: Difference | None = None
@@ -120,47 +124,96 @@ def _try(
 ) -> Trial:
     arguments = copy.deepcopy(example.arguments)
     try:
-        answer = _kept(function(*arguments))
+        value, sent = _called(exercise, function, arguments)
     except Exception as error:
-        return _raised(exercise, example, error, names)
-    if isinstance(example.expected, public.Raises):
-        expected = example.expected.type_name
-        return Trial(example, answer, f"{describe(answer)} is returned where a {expected} is to be raised")
-    difference = compare(example.expected, answer, exercise.agreement.on(example.arguments))
+        return _raised(exercise, example, error, arguments, names)
+    left = arguments if exercise.agreement.written else ()
+    answer = _kept(public.Answer(value, left, sent))
+    if isinstance(example.expected.value, public.Raises):
+        expected = example.expected.value.type_name
+        return Trial(example, answer, f"{describe(value)} is returned where a {expected} is to be raised")
+    difference = _difference(example.expected, answer, exercise.tolerance_on(example))
     if difference is not None:
         return Trial(example, answer, difference.detail, difference=difference)
     changed = _changed(exercise, example.arguments, arguments)
-    return Trial(example, answer, changed)
+    return _tried_again(exercise, example, value, arguments) or Trial(example, answer, changed)
 
 
-def _kept(answer: Any) -> Any:
+def _called(
+    exercise: public.Exercise, function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> tuple[Any, tuple[int, ...]]:
+    """What the function gives back and, on ranks, how many bytes each sent."""
+    if not exercise.agreement.on_ranks:
+        return function(*arguments), ()
+    results = ranks.run(len(arguments), lambda comm: function(comm, *arguments[comm.rank]))
+    return list(results), tuple(results.bytes_sent)
+
+
+def _tried_again(
+    exercise: public.Exercise, example: public.Example, value: Any, arguments: tuple[Any, ...]
+) -> Trial | None:
+    """The trial of an answer that changes when its caller writes into the `reused` arguments again."""
+    given = dict(zip(exercise.parameters, arguments, strict=False))
+    for name in example.reused:
+        given[name][...] = OVERWRITTEN
+    answer = _kept(public.Answer(value))
+    if _difference(example.expected, answer, exercise.tolerance_on(example)) is None:
+        return None
+    which = " and ".join(example.reused)
+    fault = f"the answer is right, until its caller writes into {which} again: the answer changes with it"
+    return Trial(example, answer, fault)
+
+
+def _difference(expected: public.Answer, answer: public.Answer, tolerance: Tolerance) -> Difference | None:
+    """What is off about a value, about what the arguments hold, or about what the ranks sent."""
+    return (
+        compare(expected.value, answer.value, tolerance)
+        or compare_written(expected.arguments, answer.arguments, tolerance)
+        or over_budget(answer.sent, tolerance)
+    )
+
+
+def _kept(answer: public.Answer) -> public.Answer:
     """A copy of plain data: the next call may write into a buffer that this one returned."""
     try:
-        return copy.deepcopy(answer) if isinstance(answer, np.ndarray | list | tuple) else answer
+        plain = isinstance(answer.value, np.ndarray | list | tuple)
+        return copy.deepcopy(answer) if plain else replace(answer, arguments=copy.deepcopy(answer.arguments))
     except Exception:
         return answer
 
 
 def _changed(exercise: public.Exercise, before: tuple[Any, ...], after: tuple[Any, ...]) -> str | None:
-    if exercise.writes_arguments:
+    if exercise.agreement.written:
         return None
-    changed = [
-        parameter
-        for parameter, old, new in zip(exercise.parameters, before, after, strict=False)
-        if not same_data(old, new)
-    ]
+    changed = [name for name, old, new in _by_name(exercise, before, after) if not same_data(old, new)]
     if not changed:
         return None
     which = " and ".join(changed)
     return f"the answer is right, but the function changed its argument {which} in place: work on a copy"
 
 
+def _by_name(exercise: public.Exercise, *arguments: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """Each argument's name and its value in each of `arguments`, on ranks rank by rank."""
+    if not exercise.agreement.on_ranks:
+        yield from zip(exercise.parameters, *arguments, strict=False)
+        return
+    for rank, given in enumerate(zip(*arguments, strict=True)):
+        for name, *values in zip(exercise.parameters[1:], *given, strict=False):
+            yield f"{name} of rank {rank}", *values
+
+
 def _raised(
-    exercise: public.Exercise, example: public.Example, error: Exception, names: dict[str, Any]
+    exercise: public.Exercise,
+    example: public.Example,
+    error: Exception,
+    arguments: tuple[Any, ...],
+    names: dict[str, Any],
 ) -> Trial:
-    answer = public.Raises(type(error).__name__)
-    if _same_exception(answer, example.expected):
-        return Trial(example, answer)
+    left = arguments if exercise.agreement.written else ()
+    answer = public.Answer(public.Raises(type(error).__name__), left)
+    if _same_exception(answer.value, example.expected.value):
+        off = compare_written(example.expected.arguments, left, exercise.tolerance_on(example))
+        return Trial(example, answer, off.detail if off else None, difference=off)
     steps = list(traceback.walk_tb(error.__traceback__))
     own = [(frame.f_code, line) for frame, line in steps if frame.f_globals is names]
     if type(error) is NotImplementedError and not error.args:
@@ -189,12 +242,12 @@ def _report(exercise: public.Exercise, failed: list[Trial], hint: str | None) ->
         lines.append(_INDENT + first.place)
     if hint:
         lines += _wrapped(f"Hint: {hint}", "")
-    lines += [
-        _line(parameter, value)
-        for parameter, value in zip(exercise.parameters, first.example.arguments, strict=False)
-    ]
-    if first.difference is not None and first.difference.where != ():
-        lines += [_line("expected", first.example.expected, " "), _line("yours   ", first.answer, " ")]
+    lines += [_line(name, value) for name, value in _by_name(exercise, first.example.arguments)]
+    if first.difference is not None and first.difference.where != () and first.difference.kind != "sent":
+        lines += [
+            *_answer_lines("expected", exercise, first.example.expected),
+            *_answer_lines("yours   ", exercise, first.answer),
+        ]
     lines.append(f"Off on {len(failed)} of {len(exercise.examples)} public examples.")
     return "\n".join(lines)
 
@@ -218,6 +271,19 @@ def _sentence(text: str) -> str:
 def _line(name: str, value: Any, between: str = " = ") -> str:
     start = _INDENT + name + between
     return start + _text(value).replace("\n", "\n" + " " * len(start))
+
+
+def _answer_lines(whose: str, exercise: public.Exercise, answer: public.Answer) -> list[str]:
+    """The value, and the arrays that the function was to write into."""
+    left = dict(zip(exercise.parameters, answer.arguments, strict=False))
+    written = {
+        name: value for name, value in left.items() if isinstance(value, np.ndarray) and value.ndim > 1
+    }
+    if isinstance(answer.value, public.Raises):
+        value = _INDENT + whose + " " + f"raises {answer.value.type_name}"
+    else:
+        value = _line(whose, answer.value, " ")
+    return [value, *(_line(f"{whose} {name} afterwards", array, " ") for name, array in written.items())]
 
 
 def _text(value: Any) -> str:
@@ -264,23 +330,28 @@ def _hint(exercise: public.Exercise, trials: list[Trial]) -> str | None:
     several do, of the one that also agrees with it most often elsewhere."""
     agreeing = {}
     for mistake in sorted(exercise.hints):
-        alike = [_answers_as(mistake, trial, exercise.agreement) for trial in trials]
+        alike = [_answers_as(mistake, trial, exercise) for trial in trials]
         if all(same for same, trial in zip(alike, trials, strict=True) if trial.fault is not None):
             agreeing[mistake] = sum(alike)
     return exercise.hints[max(agreeing, key=lambda mistake: agreeing[mistake])] if agreeing else None
 
 
-def _answers_as(mistake: str, trial: Trial, agreement: Agreement) -> bool:
+def _answers_as(mistake: str, trial: Trial, exercise: public.Exercise) -> bool:
     if mistake not in trial.example.mistakes:
         return False
-    known = trial.example.mistakes[mistake]
-    if isinstance(known, public.Raises) or isinstance(trial.answer, public.Raises):
-        return _same_exception(known, trial.answer)
+    known, answer = trial.example.mistakes[mistake], trial.answer
+    tolerance = exercise.tolerance_on(trial.example)
+    if (over_budget(known.sent, tolerance) is None) != (over_budget(answer.sent, tolerance) is None):
+        return False
+    if compare_written(known.arguments, answer.arguments, tolerance) is not None:
+        return False
+    if isinstance(known.value, public.Raises) or isinstance(answer.value, public.Raises):
+        return _same_exception(known.value, answer.value)
     try:
-        return compare(known, trial.answer, agreement.on(trial.example.arguments)) is None
+        return compare(known.value, answer.value, tolerance) is None
     except NotNumbers:
         # The mistake itself answers with what is no number, such as None.
-        return known is None and trial.answer is None
+        return known.value is None and answer.value is None
 
 
 def _same_exception(one: Any, other: Any) -> bool:
@@ -294,7 +365,7 @@ def _draw(name: str, failed: list[Trial]) -> None:
         if trial.difference is None or trial.difference.where is None:
             continue
         try:
-            wanted, given = as_array(trial.example.expected), as_array(trial.answer)
+            wanted, given = as_array(trial.example.expected.value), as_array(trial.answer.value)
             if wanted.ndim in (1, 2) and wanted.size > 1:
                 from attention_lib import plotting
 

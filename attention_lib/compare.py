@@ -24,38 +24,52 @@ class Opaque:
 class Tolerance:
     """Two numbers are the same when |answer − expected| ≤ atol + rtol · |expected|. With `lower_triangle`,
     entries whose last two indices i, j have j > i are not looked at. `repeatable` speaks of several calls:
-    they must give identical answers exactly where the expected ones are identical."""
+    they must give identical answers exactly where the expected ones are identical. `written` names the
+    arguments of a function that writes into them: what they hold afterwards is compared too. With
+    `on_ranks` an answer is a list of what each rank returned; `budget` says how many bytes each may send."""
 
     rtol: float
     atol: float
     lower_triangle: bool = False
     repeatable: bool = False
+    written: tuple[str, ...] = ()
+    on_ranks: bool = False
+    budget: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Agreement:
     """How an exercise's answers are compared, where that is not as everywhere: within a tolerance of its own
-    (rtol, atol), on the lower triangle alone, and, where the numbers are drawn at random, with two calls of
-    a case giving identical answers exactly where the expected ones are identical."""
+    (rtol, atol), on the lower triangle alone, where the numbers are drawn at random with two calls of
+    a case giving identical answers exactly where the expected ones are identical, with what the arguments
+    `written` hold afterwards, and rank by rank."""
 
     tolerance: tuple[float, float] | None = None
     lower_triangle: bool = False
     repeatable: bool = False
+    written: tuple[str, ...] = ()
+    on_ranks: bool = False
 
     def on(self, arguments: Iterable[Any]) -> Tolerance:
         """How closely answers to a call with `arguments` must agree."""
         usual = Tolerance(*self.tolerance) if self.tolerance else tolerance_for(arguments)
-        return replace(usual, lower_triangle=self.lower_triangle, repeatable=self.repeatable)
+        return replace(
+            usual,
+            lower_triangle=self.lower_triangle,
+            repeatable=self.repeatable,
+            written=self.written,
+            on_ranks=self.on_ranks,
+        )
 
 
 @dataclass(frozen=True)
 class Difference:
     """What is off about an answer.
 
-    `kind` is "type" (no numbers), "count" (number of results), "shape", "dtype" (kind of number) or
-    "value". `message` never holds an expected value, so it may speak of hidden inputs; `detail` adds
-    the expected value beside the answer's, for public examples. `where` is the index of the first
-    value that is off, None where no single value is to blame.
+    `kind` is "type" (no numbers), "count" (number of results), "shape", "dtype" (kind of number),
+    "value" or "sent" (bytes between ranks). `message` never holds an expected value, so it may speak of
+    hidden inputs; `detail` adds the expected value beside the answer's, for public examples. `where` is the
+    index of the first value that is off, None where no single value is to blame.
     """
 
     kind: str
@@ -202,6 +216,8 @@ def compare(expected: Any, answer: Any, tolerance: Tolerance) -> Difference | No
     compared one by one). A list counts for the array or tuple it spells, an integer for a float;
     booleans count for booleans only, and `nan` equals `nan` only.
     """
+    if tolerance.on_ranks:
+        return _compare_ranks(expected, answer, replace(tolerance, on_ranks=False))
     if isinstance(expected, tuple | list):
         return _compare_results(expected, answer, tolerance)
     wanted = as_array(expected)
@@ -212,6 +228,42 @@ def compare(expected: Any, answer: Any, tolerance: Tolerance) -> Difference | No
     if given.shape != wanted.shape:
         return _plainly("shape", f"{_shape_found(given)} where {_expectation(wanted)} is expected")
     return _compare_kind(wanted, given) or _compare_values(wanted, given, tolerance)
+
+
+def compare_written(
+    expected: Sequence[Any], answer: Sequence[Any], tolerance: Tolerance
+) -> Difference | None:
+    """What is off about what the arguments hold after a call, where the function is to write into them."""
+    for name, wanted, given in zip(tolerance.written, expected, answer, strict=False):
+        difference = compare(wanted, given, tolerance)
+        if difference is not None:
+            return _after(f"{name} afterwards: ", difference)
+    return None
+
+
+def over_budget(sent: Sequence[int], tolerance: Tolerance) -> Difference | None:
+    """What is off about the bytes that each rank sent."""
+    for rank, (given, allowed) in enumerate(zip(sent, tolerance.budget or (), strict=False)):
+        if given > allowed:
+            return _plainly("sent", f"rank {rank} sends {given:,} bytes, where {allowed:,} are enough")
+    return None
+
+
+def _compare_ranks(expected: Sequence[Any], answer: Any, tolerance: Tolerance) -> Difference | None:
+    """The answers of all ranks, one by one."""
+    if type(answer) is not list or len(answer) != len(expected):
+        return _plainly(
+            "count", f"{describe(answer)} where the answers of {len(expected)} ranks are expected"
+        )
+    for rank, (wanted, given) in enumerate(zip(expected, answer, strict=True)):
+        difference = compare(wanted, given, tolerance)
+        if difference is not None:
+            return _after(f"rank {rank}: ", difference)
+    return None
+
+
+def _after(words: str, difference: Difference) -> Difference:
+    return replace(difference, message=words + difference.message, detail=words + difference.detail)
 
 
 def _plainly(kind: str, message: str) -> Difference:
@@ -308,7 +360,7 @@ def _compare_results(expected: Sequence[Any], answer: Any, tolerance: Tolerance)
         if difference is not None:
             name = _which(position, len(expected), several)
             name += ", in it " if isinstance(wanted, tuple | list) and len(wanted) else ": "
-            return replace(difference, message=name + difference.message, detail=name + difference.detail)
+            return _after(name, difference)
     return None
 
 

@@ -5,7 +5,7 @@ expected for them, and what known mistakes answer on them; no function is in the
 
     {"lesson": NAME,
      "exercises": {NAME: {"parameters": [...], "hints": {MISTAKE: HINT},
-                          "examples": [{"name", "arguments", "expected", "mistakes": {MISTAKE: VALUE}}]}},
+                          "examples": [{"name", "arguments", "expected", "mistakes": {MISTAKE: ANSWER}}]}},
      "questions": {NAME: {"kind", "form", "letters"}}}
 """
 
@@ -14,13 +14,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from attention_lib.compare import Agreement
+from attention_lib.compare import Agreement, Tolerance
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -33,13 +33,26 @@ class Raises:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a call left behind: the value that it gave back, or `Raises`; what its arguments hold, where the
+    function is to write into them; and how many bytes each rank sent, where that counts."""
+
+    value: Any
+    arguments: tuple[Any, ...] = ()
+    sent: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Example:
-    """Inputs, what is expected for them, and what each known mistake answers."""
+    """Inputs, what is expected for them, and what each known mistake answers. The caller writes into the
+    arguments `reused` again before it looks at the answer; each rank may send its `budget` of bytes."""
 
     name: str
     arguments: tuple[Any, ...]
-    expected: Any
-    mistakes: dict[str, Any]
+    expected: Answer
+    mistakes: dict[str, Answer]
+    reused: tuple[str, ...] = ()
+    budget: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,8 +64,11 @@ class Exercise:
     parameters: tuple[str, ...]
     examples: tuple[Example, ...]
     hints: dict[str, str]
-    writes_arguments: bool = False
     agreement: Agreement = field(default_factory=Agreement)
+
+    def tolerance_on(self, example: Example) -> Tolerance:
+        """How closely answers to `example` must agree."""
+        return replace(self.agreement.on(example.arguments), budget=example.budget)
 
 
 @dataclass(frozen=True)
@@ -115,6 +131,26 @@ def _odd_float(value: float) -> str:
     return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
 
 
+def encode_answer(answer: Answer) -> Any:
+    """`answer` as JSON: its value alone, where that is all there is to it. Raises TypeError as `encode`."""
+    if not answer.arguments and not answer.sent:
+        return encode(answer.value)
+    return {
+        "answer": encode(answer.value),
+        "arguments": list(map(encode, answer.arguments)),
+        "sent": list(answer.sent),
+    }
+
+
+def decode_answer(data: Any) -> Answer:
+    """The answer that `encode_answer` wrote. Raises ValueError for JSON that it does not write."""
+    match data:
+        case {"answer": value, "arguments": arguments, "sent": sent}:
+            return Answer(decode(value), tuple(map(decode, arguments)), tuple(sent))
+        case _:
+            return Answer(decode(data))
+
+
 def decode(data: Any) -> Any:
     """The value that `encode` wrote. Raises ValueError for JSON that `encode` does not write."""
     match data:
@@ -167,9 +203,11 @@ def _exercise(lesson: str, name: str, entry: dict[str, Any]) -> Exercise:
         tuple(entry["parameters"]),
         tuple(_example(example) for example in entry["examples"]),
         dict(entry["hints"]),
-        bool(entry.get("writes_arguments", False)),
         Agreement(
-            tuple(entry["tolerance"]) if "tolerance" in entry else None, bool(entry.get("lower_triangle"))
+            tuple(entry["tolerance"]) if "tolerance" in entry else None,
+            bool(entry.get("lower_triangle")),
+            written=tuple(entry["parameters"]) if entry.get("writes") else (),
+            on_ranks=bool(entry.get("on_ranks")),
         ),
     )
 
@@ -178,8 +216,10 @@ def _example(entry: dict[str, Any]) -> Example:
     return Example(
         entry["name"],
         tuple(decode(argument) for argument in entry["arguments"]),
-        decode(entry["expected"]),
-        {mistake: decode(value) for mistake, value in entry["mistakes"].items()},
+        decode_answer(entry["expected"]),
+        {mistake: decode_answer(answer) for mistake, answer in entry["mistakes"].items()},
+        tuple(entry.get("reused", ())),
+        tuple(entry["budget"]) if "budget" in entry else None,
     )
 
 

@@ -32,10 +32,15 @@ from attention_lib.compare import Agreement
 from autograder.sandbox.script import Step
 
 Function = Callable[..., Any]
-#: Draws one set of inputs: a tuple of arguments for one call, or a whole script of steps.
-Case = Callable[[np.random.Generator], "tuple[Any, ...] | list[Step]"]
+Drawn = tuple[Any, ...] | list[Step] | list[tuple[Any, ...]]
+#: Draws one set of inputs: a tuple of arguments for one call, a list of such tuples, one for each rank, or
+#: a whole script of steps.
+Case = Callable[[np.random.Generator], Drawn]
 
 LEAVES_INPUTS_ALONE = "leaves its inputs alone"
+SENDS_NO_MORE = "sends no more than needed"
+#: The first parameter of a function that runs on several ranks.
+COMM = "comm"
 
 
 class Outcome(StrEnum):
@@ -81,28 +86,45 @@ def unchanged(points: float) -> Aspect:
     return Aspect(LEAVES_INPUTS_ALONE, points)
 
 
+def thrifty(points: float, *cases: Case) -> Aspect:
+    """`points` for being right on all of `cases` with no rank sending more than the exercise's `budget`."""
+    return aspect(SENDS_NO_MORE, points, *(_marked(case, "within_budget", True) for case in cases))
+
+
 def raising(error: type[Exception], case: Case) -> Case:
     """`case`, on which raising `error` is the right answer."""
+    return _marked(case, "raises", error.__name__)
 
+
+def _marked(case: Case, mark: str, value: Any) -> Case:
     @functools.wraps(case)
-    def marked(rng: np.random.Generator) -> tuple[Any, ...] | list[Step]:
+    def marked(rng: np.random.Generator) -> Drawn:
         return case(rng)
 
-    marked.raises = error.__name__  # type: ignore[attr-defined]
+    setattr(marked, mark, value)
     return marked
 
 
 @dataclass(frozen=True)
 class Example:
-    """A public case: the student sees its inputs and the expected answer."""
+    """A public case: the student sees its inputs and the expected answer. The arguments `reused` are
+    overwritten after the call, before the answer is looked at."""
 
     name: str
     arguments: tuple[Any, ...]
+    reused: tuple[str, ...] = ()
 
 
-def example(name: str, *arguments: Any) -> Example:
-    """A public case with these arguments; lists of numbers stand for arrays, a list of arrays for itself."""
-    return Example(name, tuple(np.array(a) if _is_numbers(a) else a for a in arguments))
+def example(name: str, *arguments: Any, reused: Sequence[str] = ()) -> Example:
+    """A public case with these arguments; lists of numbers stand for arrays, a list of arrays for itself.
+    On ranks each argument is the tuple of one rank's."""
+    return Example(name, tuple(map(_as_argument, arguments)), tuple(reused))
+
+
+def _as_argument(argument: Any) -> Any:
+    if isinstance(argument, tuple):
+        return tuple(map(_as_argument, argument))
+    return np.array(argument) if _is_numbers(argument) else argument
 
 
 def _is_numbers(argument: Any) -> bool:
@@ -128,6 +150,7 @@ class Exercise:
     aspects: tuple[Aspect, ...]
     examples: tuple[Example, ...]
     agreement: Agreement = field(default_factory=Agreement)
+    budget: Callable[..., int] | None = None
     alternatives: list[Function] = field(default_factory=list)
     misconceptions: list[Misconception] = field(default_factory=list)
 
@@ -143,7 +166,22 @@ class Exercise:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        return tuple(inspect.signature(self.reference).parameters)
+        return _parameters(self.reference)
+
+    @property
+    def on_ranks(self) -> bool:
+        """Whether the function runs on several ranks, and takes what it talks to the others through."""
+        return self.agreement.on_ranks
+
+    def may_send(self, arguments: Sequence[Any]) -> tuple[int, ...] | None:
+        """Bytes that each rank may send, given each one's arguments; None for as many as it likes."""
+        if self.budget is None:
+            return None
+        return tuple(self.budget(len(arguments), *given) for given in arguments)
+
+
+def _parameters(function: Function) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)
 
 
 def exercise(
@@ -154,31 +192,48 @@ def exercise(
     tolerance: tuple[float, float] | None = None,
     compared: str = "everything",
     repeatable: bool = False,
+    writes: bool = False,
+    budget: Callable[..., int] | None = None,
 ) -> Callable[[Function], Exercise]:
     """Make the decorated reference an exercise worth `points`, the sum of its aspects' points.
 
     `tolerance` (rtol, atol) takes the place of the inputs' own; `compared` may be "lower triangle";
     `repeatable` asks of numbers drawn at random that a case's calls give identical answers exactly where
-    the reference's do.
+    the reference's do. With `writes`, what the arguments hold afterwards is part of the answer, where the
+    function raises too. A function whose first parameter is `comm` runs on ranks; `budget(size, *arguments)`
+    says how many bytes one that is given `arguments` may send: see `thrifty`.
 
-    Raises ValueError when the aspects do not add up to `points`, share a name, or when there is no
-    public example.
+    Raises ValueError when the aspects do not add up to `points`, share a name, want what can't be told,
+    or when there is no public example.
     """
 
     if compared not in ("everything", "lower triangle"):
         raise ValueError(f"compared is {compared!r}: expected 'everything' or 'lower triangle'")
-    agreement = Agreement(tolerance, compared == "lower triangle", repeatable)
+    names = {aspect.name for aspect in aspects}
+    if writes and LEAVES_INPUTS_ALONE in names:
+        raise ValueError(
+            f"a function that writes into its arguments can't have the aspect {LEAVES_INPUTS_ALONE!r}"
+        )
+    if (SENDS_NO_MORE in names) != (budget is not None):
+        raise ValueError("an aspect `thrifty` wants a `budget`, and a budget such an aspect")
 
     def decorate(reference: Function) -> Exercise:
-        name = reference.__name__
+        name, parameters = reference.__name__, _parameters(reference)
+        agreement = Agreement(
+            tolerance,
+            compared == "lower triangle",
+            repeatable,
+            written=parameters if writes else (),
+            on_ranks=parameters[:1] == (COMM,),
+        )
         total = sum(aspect.points for aspect in aspects)
         if total != points:
             raise ValueError(f"{name} is worth {points} points, its aspects add up to {total}")
-        if len({aspect.name for aspect in aspects}) != len(aspects):
+        if len(names) != len(aspects):
             raise ValueError(f"{name} has two aspects of one name: {[aspect.name for aspect in aspects]}")
         if not examples:
             raise ValueError(f"{name} has no public example: a student could not check it")
-        return Exercise(name, reference, tuple(aspects), tuple(examples), agreement)
+        return Exercise(name, reference, tuple(aspects), tuple(examples), agreement, budget)
 
     return decorate
 

@@ -10,15 +10,17 @@ import copy
 import itertools
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from attention_lib.check import OVERWRITTEN
 from attention_lib.compare import Tolerance, same_data
-from attention_lib.public import Raises, encode
+from attention_lib.public import Answer, Raises, encode, encode_answer
 from autograder.exercise import Example, Exercise, Function, Question
-from autograder.judging.cases import answer, difference
+from autograder.judging.cases import answer, difference, steps_of
+from autograder.judging.on_ranks import ReturnedByRanks
 from autograder.library import Library, UserError
-from autograder.sandbox.script import Event, Raised, Returned, one_call
+from autograder.sandbox.script import Call, Change, Event, Look, Raised, Returned, Undefined
 
 REFERENCE = "the reference"
 # The last bits of a sum differ between processors and NumPy builds; a changed example differs by more.
@@ -29,12 +31,20 @@ RELATIVE, ABSOLUTE = 1e-9, 1e-12
 class Answered:
     """What one function makes of one example, and whether it changed its arguments in place."""
 
-    event: Event
+    events: tuple[Event, ...]
     changed: bool
 
     def same_as(self, other: Answered, tolerance: Tolerance) -> bool:
         """Whether no student could tell the two."""
-        return self.changed == other.changed and difference([self.event], [other.event], tolerance) is None
+        return self.changed == other.changed and difference(self.events, other.events, tolerance) is None
+
+    def as_public(self, exercise: Exercise) -> Answer:
+        """What the student's own check compares with. Raises TypeError when no function answered."""
+        first, last = self.events[0], self.events[-1]
+        value = last.value if isinstance(last, Returned) else _exception(last)
+        left = first.arguments if exercise.agreement.written and not isinstance(first, Undefined) else ()
+        sent = first.sent if exercise.budget and isinstance(first, ReturnedByRanks) else ()
+        return Answer(value, left, sent)
 
 
 def examples_text(library: Library) -> str:
@@ -64,8 +74,10 @@ def _exercise(exercise: Exercise) -> dict[str, Any]:
         ],
         "hints": {known.name: known.hint for known in exercise.misconceptions},
     }
-    if any(answer.changed for answer in answered[REFERENCE]):
-        entry["writes_arguments"] = True
+    if exercise.agreement.written:
+        entry["writes"] = True
+    if exercise.on_ranks:
+        entry["on_ranks"] = True
     if exercise.agreement.tolerance:
         entry["tolerance"] = list(exercise.agreement.tolerance)
     if exercise.agreement.lower_triangle:
@@ -79,15 +91,39 @@ def _functions(exercise: Exercise) -> dict[str, Function]:
 
 
 def _answer(exercise: Exercise, function: Function, example: Example) -> Answered:
-    [event] = answer(exercise.name, function, one_call(exercise.name, example.arguments))
-    after = event.arguments if isinstance(event, Returned | Raised) else ()
-    return Answered(event, not all(map(same_data, example.arguments, after)))
+    events = answer(exercise.name, function, example_steps(exercise, example))
+    first = events[0]
+    after = first.arguments if isinstance(first, Returned | Raised) else ()
+    before = (
+        [value for given in example.arguments for value in given] if exercise.on_ranks else example.arguments
+    )
+    return Answered(events, not all(map(same_data, before, after)))
+
+
+def example_steps(exercise: Exercise, example: Example) -> list[Any]:
+    """The script that the student's own check performs: one call, and where arguments are reused a look at
+    the answer when they have been overwritten."""
+    steps = steps_of(exercise, example.arguments)
+    if not example.reused:
+        return steps
+    call: Call = steps[-1]
+    named = dict(zip(exercise.parameters, call.arguments, strict=False))
+    return [*steps, *(Change(named[name], OVERWRITTEN) for name in example.reused), Look(call.result)]
+
+
+def example_tolerance(exercise: Exercise, example: Example) -> Tolerance:
+    """How closely answers to `example` must agree."""
+    return replace(exercise.agreement.on(example.arguments), budget=_budget(exercise, example))
+
+
+def _budget(exercise: Exercise, example: Example) -> tuple[int, ...] | None:
+    return exercise.may_send(example.arguments) if exercise.budget else None
 
 
 def _require_told_apart(exercise: Exercise, answered: dict[str, list[Answered]]) -> None:
     for (one, ones), (other, others) in itertools.combinations(answered.items(), 2):
         pairs = zip(ones, others, exercise.examples, strict=True)
-        if all(a.same_as(b, exercise.agreement.on(example.arguments)) for a, b, example in pairs):
+        if all(a.same_as(b, example_tolerance(exercise, example)) for a, b, example in pairs):
             raise UserError(
                 f"exercise {exercise.name}: its public examples don't tell {one} and {other} apart; "
                 "add an example on which they answer differently"
@@ -97,25 +133,26 @@ def _require_told_apart(exercise: Exercise, answered: dict[str, list[Answered]])
 def _example(exercise: Exercise, example: Example, answers: dict[str, Answered]) -> dict[str, Any]:
     mistakes = {name: answered for name, answered in answers.items() if name != REFERENCE}
     try:
-        return {
+        entry = {
             "name": example.name,
             "arguments": [encode(argument) for argument in copy.deepcopy(example.arguments)],
-            "expected": encode(_plain(answers[REFERENCE].event)),
-            "mistakes": {name: encode(_plain(answered.event)) for name, answered in mistakes.items()},
+            "expected": encode_answer(answers[REFERENCE].as_public(exercise)),
+            "mistakes": {name: encode_answer(made.as_public(exercise)) for name, made in mistakes.items()},
         }
     except TypeError as error:
         raise UserError(f"exercise {exercise.name}, example {example.name!r}: {error}") from error
+    if example.reused:
+        entry["reused"] = list(example.reused)
+    if budget := _budget(exercise, example):
+        entry["budget"] = list(budget)
+    return entry
 
 
-def _plain(event: Event) -> Any:
-    """The value that was returned; an exception by its type's name."""
-    match event:
-        case Returned(value):
-            return value
-        case Raised(type_name):
-            return Raises(type_name)
-        case other:
-            raise TypeError(f"no function answered, but {other}")
+def _exception(event: Event) -> Raises:
+    """An exception by its type's name."""
+    if isinstance(event, Raised):
+        return Raises(event.type_name)
+    raise TypeError(f"no function answered, but {event}")
 
 
 def _question(question: Question) -> dict[str, Any]:

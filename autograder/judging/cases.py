@@ -10,15 +10,16 @@ import hashlib
 import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from attention_lib.compare import Difference, Tolerance, compare, same_data
-from autograder.exercise import Case, Exercise, Function
+from attention_lib.compare import Difference, Tolerance, compare, compare_written, over_budget, same_data
+from autograder.exercise import Case, Drawn, Exercise, Function
+from autograder.judging.on_ranks import ReturnedByRanks, one_call_on_ranks, perform
 from autograder.judging.stand_ins import StandIn
 from autograder.library import Library
 from autograder.sandbox.script import (
@@ -30,7 +31,6 @@ from autograder.sandbox.script import (
     Step,
     Undefined,
     one_call,
-    perform,
 )
 
 
@@ -95,11 +95,13 @@ class HiddenCases:
             drawn = case(self._rng(exercise.name, aspect, case.__name__))
         except Exception as error:
             raise GraderFault(f"the inputs of {label} could not be drawn: {error!r}") from error
-        steps = Script(drawn if isinstance(drawn, list) else one_call(exercise.name, drawn))
+        steps = Script(_steps(exercise, drawn))
         expected = answer(exercise.name, exercise.reference, steps)
         _require_expected_ending(label, case, expected)
-        inputs = [step.value for step in steps if isinstance(step, Let)]
-        return HiddenCase(aspect, case.__name__, steps, expected, exercise.agreement.on(inputs))
+        tolerance = exercise.agreement.on([step.value for step in steps if isinstance(step, Let)])
+        if getattr(case, "within_budget", False):
+            tolerance = replace(tolerance, budget=exercise.may_send(drawn))
+        return HiddenCase(aspect, case.__name__, steps, expected, tolerance)
 
     def _rng(self, *words: str) -> np.random.Generator:
         digest = hashlib.sha256(self._secret + "\0".join([self._library.lesson, *words]).encode()).digest()
@@ -215,6 +217,18 @@ class HiddenCases:
         return _in_world(function, world)
 
 
+def steps_of(exercise: Exercise, arguments: Sequence[Any]) -> list[Any]:
+    """The script that calls the exercise's function with `arguments`: on ranks, with a tuple for each."""
+    if exercise.on_ranks:
+        return one_call_on_ranks(exercise.name, exercise.parameters, arguments)
+    return one_call(exercise.name, arguments)
+
+
+def _steps(exercise: Exercise, drawn: Drawn) -> list[Any]:
+    is_script = isinstance(drawn, list) and not exercise.on_ranks
+    return list(drawn) if is_script else steps_of(exercise, drawn)
+
+
 def answer(name: str, function: Function, steps: Sequence[Step]) -> tuple[Event, ...]:
     """The events of `steps` with `function` under `name`, on inputs of its own, without warnings."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -263,11 +277,12 @@ def agrees_by_value(expected: Sequence[Event], got: Sequence[Event]) -> bool:
 
 def _event_difference(wanted: Event, found: Event, tolerance: Tolerance) -> Difference | None:
     match wanted, found:
-        case Returned(value), Returned(answered):
-            return compare(value, answered, tolerance)
-        case Raised(type_name), Raised(raised):
+        case Returned(value, held), Returned(answered, left):
+            off = compare(value, answered, tolerance) or compare_written(held, left, tolerance)
+            return off or _traffic(wanted, found, tolerance)
+        case Raised(type_name, _, held), Raised(raised, _, left):
             if type_name == raised:
-                return None
+                return compare_written(held, left, tolerance)
             return Difference("raised", f"raises {raised} where {type_name} is expected", "", None)
         case Raised(type_name), _:
             return Difference("raised", f"returns a value where {type_name} is expected", "", None)
@@ -277,6 +292,16 @@ def _event_difference(wanted: Event, found: Event, tolerance: Tolerance) -> Diff
             return Difference("undefined", f"{function} is {kind or 'not defined'}, not a function", "", None)
         case _:
             return Difference("undefined", "no answer", "", None)
+
+
+def _traffic(wanted: Event, found: Event, tolerance: Tolerance) -> Difference | None:
+    """Whether ranks that give the same sent more than they may on one side only."""
+    if not isinstance(wanted, ReturnedByRanks) or not isinstance(found, ReturnedByRanks):
+        return None
+    right, given = (over_budget(event.sent, tolerance) for event in (wanted, found))
+    if (right is None) == (given is None):
+        return None
+    return given or Difference("sent", "sends less than the mistake does", "", None)
 
 
 def _require_expected_ending(label: str, case: Case, expected: Sequence[Event]) -> None:

@@ -22,6 +22,7 @@ from autograder.judging.cases import (
     agrees_by_value,
     difference,
 )
+from autograder.judging.on_ranks import gets_stuck
 from autograder.judging.questions import judge_question
 from autograder.judging.scoring import Asked, Written, verdict_on, without_answer
 from autograder.judging.verdict import ExerciseVerdict, QuestionVerdict
@@ -244,11 +245,11 @@ def _same_value(one: Asked, answer: Sequence[Event]) -> bool:
 
 
 def _answers_as(asked: Sequence[Asked], answers: Sequence[Sequence[Event]]) -> bool:
-    """Whether every failing case is answered as in `answers`, at least one of them by a value: an
-    exception alone is too easily had to tell one mistake from another."""
+    """Whether every failing case is answered as in `answers`, at least one of them by a value or by ranks
+    that wait for ever: another exception is too easily had to tell one mistake from another."""
     failing = [(one, answer) for one, answer in zip(asked, answers, strict=True) if not one.right]
     return all(_same(one, answer) for one, answer in failing) and any(
-        agrees_by_value(answer, one.events or ()) for one, answer in failing
+        agrees_by_value(answer, one.events or ()) or gets_stuck(answer) for one, answer in failing
     )
 
 

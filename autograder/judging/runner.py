@@ -20,6 +20,8 @@ from attention_lib.bring import CALL
 from autograder.exercise import Outcome
 from autograder.judging import feedback
 from autograder.judging.judge import Judge
+from autograder.judging.on_ranks import is_on_ranks
+from autograder.judging.rank_processes import RankProcesses
 from autograder.judging.restore import grade_id
 from autograder.judging.scoring import Written
 from autograder.judging.verdict import ExerciseVerdict, QuestionVerdict
@@ -74,6 +76,9 @@ class Session:
     _history: list[str] = field(default_factory=list)
     _started: float = field(default_factory=lambda: time.monotonic())
 
+    def __post_init__(self) -> None:
+        self._ranks = RankProcesses(self._new_child)
+
     def run_cell(self, source: str) -> Ran:
         """Run a cell. One that kills or blocks the child is left out of what a new child runs again."""
         try:
@@ -84,17 +89,22 @@ class Session:
         except ChildDied as blamed:
             return Ran([_error_output("Stopped", blamed.reason)], Outcome.ERRORED, f"failed: {blamed.reason}")
         self._history.append(source)
+        self._ranks.close()
         failed = Outcome.ERRORED if ran.error else None
         return Ran(ran.outputs, failed, f"ended with {ran.error}" if ran.error else "")
 
     def ask(self, steps: Sequence[Step]) -> list[Event]:
         """Put a script to the student's functions. Raises ChildDied or ChildTimedOut."""
+        if is_on_ranks(steps):
+            return self._ask_ranks(steps)
         known = self._answered.pop(id(steps), None)
         return self._with_child(lambda child: child.ask(steps)) if known is None else known
 
     def ask_ahead(self, scripts: Sequence[Script]) -> None:
         """Put the scripts that `ask` will be called with next in one question, which takes a fraction of
         the time. Where that ends in any trouble, nothing is known ahead, and each is asked alone."""
+        if any(map(is_on_ranks, scripts)):
+            return
         try:
             answers = self._with_child(lambda child: child.ask_all(scripts))
         except (ChildDied, ChildTimedOut):
@@ -106,27 +116,43 @@ class Session:
         return self._with_child(lambda child: child.look(name))
 
     def close(self) -> None:
+        self._ranks.close()
+        self._close_child()
+
+    def _close_child(self) -> None:
         if self._child is not None:
             self._child.kill()
             self._child = None
+
+    def _ask_ranks(self, steps: Sequence[Step]) -> list[Event]:
+        """As `_with_child`, with a child for each rank."""
+        self._require_time()
+        is_new = not self._ranks
+        try:
+            return self._ranks.ask(steps)
+        except ChildDied as death:
+            self._require_blame(death)
+            if death.caught and not is_new:
+                return self._ask_ranks(steps)
+            raise
 
     def _with_child(self, use: Callable[[Child], T]) -> T:
         """Where a child is caught at what an earlier question may have left behind, the same once more
         with a new child."""
         self._require_time()
         is_new = self._child is None
-        child = self._child or self._revived()
+        child = self._child = self._child or self._new_child()
         try:
             return use(child)
         except ChildDied as death:
-            self.close()
+            self._close_child()
             self._require_blame(death)
             if death.caught and not is_new:
                 return self._with_child(use)
             raise
         except ChildTimedOut as error:
             if not error.alive:
-                self.close()
+                self._close_child()
             raise
 
     def _require_blame(self, death: ChildDied) -> None:
@@ -141,23 +167,31 @@ class Session:
                 f"the submission as a whole ran longer than {self.limits.submission_seconds:g} s", alive=False
             )
 
-    def _revived(self) -> Child:
-        """A new child that has run the earlier cells; a cell that now kills it is dropped from them.
-        Raises ChildTimedOut when the submission's time is over before all have run."""
+    def _new_child(self) -> Child:
+        """A new child that has run the earlier cells. Raises ChildTimedOut when the submission's time is
+        over before all have run."""
         while True:
-            self._child = child = self.sandbox.child()
-            for position, source in enumerate(self._history):
-                self._require_time()
-                try:
-                    child.run_cell(source)
-                except (ChildDied, ChildTimedOut) as error:
-                    self.close()
-                    if isinstance(error, ChildDied):
-                        self._require_blame(error)
-                    del self._history[position]
-                    break
-            else:
-                return child
+            child = self.sandbox.child()
+            try:
+                if self._has_run_the_earlier_cells(child):
+                    return child
+            except BaseException:
+                child.kill()
+                raise
+            child.kill()
+
+    def _has_run_the_earlier_cells(self, child: Child) -> bool:
+        """Whether `child` comes through them; a cell that ends it is dropped from them."""
+        for position, source in enumerate(self._history):
+            self._require_time()
+            try:
+                child.run_cell(source)
+            except (ChildDied, ChildTimedOut) as error:
+                if isinstance(error, ChildDied):
+                    self._require_blame(error)
+                del self._history[position]
+                return False
+        return True
 
 
 def run(

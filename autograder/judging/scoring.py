@@ -143,10 +143,9 @@ def _evidence(exercise: Exercise, asked: Sequence[Asked]) -> Evidence | None:
         wrong = next((one for one in asked if one.changed_inputs and _minds_inputs(exercise)), None)
     if wrong is None:
         return None
-    call = next(step for step in wrong.case.steps if isinstance(step, Call))
-    parameter = dict(
-        zip(call.arguments, exercise.parameters, strict=False)
-    )  # the last ones may have defaults
+    call = next((step for step in wrong.case.steps if isinstance(step, Call)), None)
+    # On ranks the values have names of their own already; elsewhere the last parameters may have defaults.
+    parameter = dict(zip(call.arguments, exercise.parameters, strict=False)) if call else {}
     inputs = tuple((parameter.get(name, name), value) for name, value in wrong.case.inputs.items())
     return Evidence(wrong.case.aspect, inputs, *_shown(wrong.events))
 

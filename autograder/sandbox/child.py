@@ -6,10 +6,15 @@ since the student's code can do all that this module can.
 A request is (number, word, content), a reply (number, word, content): "run" source → "ran" (outputs,
 error), "ask" steps → "events", "ask all" several of these → "events" for each of them, or "ask alone"
 when these take too many bytes together, "look" name → "events"; "interrupted" in place of an answer.
+
+"ask on rank" (rank, size, steps) → "events" too; before it come as many "comm" messages as the student's
+code has for the other ranks, (kind, payloads, dest, source, sendtag, recvtag, root), each answered by
+"given" payloads: encoded values, which only the ranks look into.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -19,12 +24,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from attention_lib.ranks import Comm
+from attention_lib.routing import Operation
 from autograder.sandbox import wire
 from autograder.sandbox.capture import RECORDER, Shell, Stream, drop_figures
 from autograder.sandbox.isolation import Layer, Walls, isolate
-from autograder.sandbox.script import Returned, Undefined, perform, standing_in
+from autograder.sandbox.script import Let, Returned, Undefined, perform, standing_in
 
 SOCKET = 3
+#: What one rank may hand to another at once.
+MESSAGE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -86,9 +95,17 @@ def _own_streams() -> None:
 
 def _serve(channel: socket.socket, shell: Shell, caps: Caps) -> None:
     answer: dict[str, Callable[[Shell, Any, Caps], Reply]]
-    answer = {"run": _run, "ask": _ask, "ask all": _ask_all, "look": _look}
+    line = Line(channel, caps)
+    answer = {
+        "run": _run,
+        "ask": _ask,
+        "ask all": _ask_all,
+        "look": _look,
+        "ask on rank": functools.partial(_ask_on_rank, line),
+    }
     while True:
         number, word, content = wire.decode(_receive(channel), sys.maxsize)
+        line.number = number
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             reply = answer[word](shell, content, caps)
@@ -96,6 +113,26 @@ def _serve(channel: socket.socket, shell: Shell, caps: Caps) -> None:
             reply = "interrupted", None
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         channel.sendall(wire.frame(_encoded(number, reply, caps)))
+
+
+@dataclass
+class Line:
+    """The way to the other ranks, through the judge, while request `number` is answered."""
+
+    channel: socket.socket
+    caps: Caps
+    number: int = 0
+
+    def post(self, operation: Operation) -> tuple[Any, ...]:
+        """Hand an operation over; what comes back when it is complete."""
+        if operation.kind == "work":
+            return ()  # a simulated clock has nothing to say here
+        payloads = [wire.encode(payload, MESSAGE_BYTES) for payload in operation.payloads]
+        ends = operation.dest, operation.source, operation.sendtag, operation.recvtag, operation.root
+        said = "comm", (operation.kind, payloads, *ends)
+        self.channel.sendall(wire.frame(_encoded(self.number, said, self.caps)))
+        _, _, given = wire.decode(_receive(self.channel), sys.maxsize)
+        return tuple(wire.decode(payload, sys.maxsize) for payload in given)
 
 
 def _encoded(number: int, reply: Reply, caps: Caps) -> bytes:
@@ -136,6 +173,12 @@ def _ask(shell: Shell, steps: list[Any], caps: Caps) -> Reply:
         return "events", events
     finally:
         drop_figures()
+
+
+def _ask_on_rank(line: Line, shell: Shell, content: Any, caps: Caps) -> Reply:
+    rank, size, steps = content
+    comm = Comm(rank, size, line.post)
+    return _ask(shell, [Let("comm", comm), *steps], caps)
 
 
 def _ask_all(shell: Shell, scripts: list[list[Any]], caps: Caps) -> Reply:

@@ -55,6 +55,10 @@ class Clock:
         while not poll.poll(max(self._patience() * 1000, 1)):
             self.watch()
 
+    def require_time(self) -> None:
+        """Raise OutOfTime when a limit has been reached: for a request of many messages."""
+        self._patience()
+
     def _patience(self) -> float:
         """Seconds to wait before the clocks are read again."""
         if self._start is None:

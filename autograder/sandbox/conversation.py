@@ -160,6 +160,46 @@ class Child:
             self._broken(f"a {said!r} in place of answers to {len(scripts)} questions")
         return [self._events(answer, script) for answer, script in zip(answers, scripts, strict=True)]
 
+    def ask_on_rank(self, rank: int, size: int, steps: Sequence[Step]) -> Clock:
+        """Put a script to the student's functions as rank `rank` of `size`, with a `comm` that speaks to the
+        others through the judge: `heard` gives what it says. Raises ChildTimedOut, ChildDied."""
+        self._number += 1
+        clock = Clock(self.pid, self._limits.question_seconds, watch=self._watch)
+        self._say(self._encoded("ask on rank", (rank, size, list(steps))), clock)
+        return clock
+
+    def heard(self, steps: Sequence[Step], clock: Clock) -> Any | list[Event]:
+        """What a rank says next: the content of a "comm" message, a tuple, or at its end the list of events.
+        Raises ChildTimedOut, ChildDied."""
+        try:
+            clock.require_time()
+            word, content = self._reply(clock, self._most())
+        except OutOfTime as limit:
+            raise self._killed(str(limit)) from None
+        if word == "events":
+            return self._events(content, steps)
+        if word != "comm" or not isinstance(content, tuple):
+            self._broken(f"a {word!r} in place of 'comm' or 'events'")
+        return content
+
+    def tell(self, content: Any, clock: Clock) -> None:
+        """Answer a "comm" message. Raises ChildTimedOut, ChildDied."""
+        self._say(self._encoded("given", content), clock)
+
+    def refuse(self, how: str) -> NoReturn:
+        """End a child that said what is no operation of a rank's. Raises ChildDied."""
+        self._broken(how)
+
+    def _say(self, message: bytes, clock: Clock) -> None:
+        try:
+            self._send(message, clock)
+        except OutOfTime as limit:
+            raise self._killed(str(limit)) from None
+
+    def _killed(self, reason: str) -> ChildTimedOut:
+        self._end(reason)
+        return ChildTimedOut(reason, alive=False)
+
     def look(self, name: str) -> Any:
         """The value of a variable, or Undefined. Raises ChildTimedOut, ChildDied."""
         answer = self._request("look", name, "events", self._limits.question_seconds, self._most())
@@ -193,13 +233,8 @@ class Child:
         self, word: str, content: Any, seconds: float, most: int, wall: float | None = None
     ) -> tuple[str, Any]:
         """Send a request and wait for its reply within `seconds` of CPU time."""
-        if self._over is not None:
-            raise ChildDied(self._over)
         self._number += 1
-        try:
-            request = wire.frame(wire.encode((self._number, word, content)))
-        except wire.WireError as error:
-            raise ChildDied(f"a cell or question that {error}") from None
+        request = self._encoded(word, content)
         clock = Clock(self.pid, seconds, wall, watch=self._watch)
         try:
             self._send(request, clock)
@@ -209,6 +244,15 @@ class Child:
             return reply
         except OutOfTime as limit:
             raise self._interrupted(str(limit), most) from None
+
+    def _encoded(self, word: str, content: Any) -> bytes:
+        """A message that belongs to the current request. Raises ChildDied where nobody is left to read it."""
+        if self._over is not None:
+            raise ChildDied(self._over)
+        try:
+            return wire.frame(wire.encode((self._number, word, content)))
+        except wire.WireError as error:
+            raise ChildDied(f"a cell or question that {error}") from None
 
     def _watch(self) -> None:
         """End a child that takes what no limit of the kernel's covers here."""

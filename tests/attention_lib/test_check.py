@@ -12,7 +12,7 @@ import pytest
 from attention_lib import check, notebook, picture, plotting, public
 from attention_lib.check import CheckFailed
 
-from .conftest import HALVED, SUMMED
+from .conftest import ALIASED, FORGOTTEN, HALVED, SUMMED
 
 
 def failing(name: str) -> str:
@@ -172,10 +172,53 @@ def test_an_argument_changed_in_place_is_a_fault_of_its_own(cell):
     assert "the answer is right, but the function changed its argument x in place" in text
 
 
+FILL = """
+def fill(buffer, value):
+    if buffer.all():
+        raise ValueError("it is full")
+    buffer[...] = value
+    return len(buffer)
+"""
+
+
+FILL_FIRST = """
+def fill(buffer, value):
+    full = buffer.all()
+    buffer[...] = value
+    if full:
+        raise ValueError("it was full")
+    return len(buffer)
+"""
+
+
 def test_a_function_that_is_to_write_may_write(cell, capsys):
-    cell("def fill(buffer, value):\n    buffer[...] = value\n    return len(buffer)")
+    cell(FILL)
     check("fill")
-    assert "fill: right on the public example." in capsys.readouterr().out
+    assert "fill: right on both public examples." in capsys.readouterr().out
+
+
+def test_what_is_left_in_a_buffer_counts(cell):
+    cell(FILL.replace("buffer[...] = value", "pass"))
+    said = failing("fill")
+    assert "buffer afterwards: 2 of 2 values are off, the first at [0, 0]: expected 1, yours 0" in said
+    assert f"Hint: {FORGOTTEN}" in said
+
+
+def test_what_is_left_in_a_buffer_counts_where_raising_is_right(cell):
+    cell(FILL_FIRST)
+    said = failing("fill")
+    assert "example 'full': buffer afterwards:" in said
+    assert "Hint: When is it too late?" in said
+
+
+def test_an_answer_is_looked_at_after_its_caller_has_reused_the_arguments(cell, capsys):
+    cell("def join(kept, more): return np.concatenate([kept, more])")
+    check("join")
+    assert "right on the public example" in capsys.readouterr().out
+    cell("def join(kept, more): return np.concatenate([kept, more]) if len(kept) else more")
+    said = failing("join")
+    assert "the answer is right, until its caller writes into more again" in said
+    assert f"Hint: {ALIASED}" in said
 
 
 def test_each_example_gets_inputs_of_its_own(cell):
@@ -335,3 +378,40 @@ def test_where_only_the_lower_triangle_counts_the_rest_is_free(cell, capsys):
     assert "right on" in capsys.readouterr().out
     cell("def past(n): return np.array([[1.0, 0.0], [0.5, 1.0]])")
     assert "1 of 4 values is off, at [1, 0]" in failing("past")
+
+
+TOTAL = "def total(comm, X_u): return comm.allreduce(X_u.sum())"
+
+
+def test_a_function_with_a_comm_runs_on_ranks(cell, capsys):
+    cell(TOTAL)
+    check("total")
+    assert "total: right on both public examples." in capsys.readouterr().out
+
+
+def test_what_is_off_on_ranks_names_the_rank_and_shows_what_each_was_given(cell):
+    cell("def total(comm, X_u): return comm.allreduce(X_u.sum()) if comm.size == 1 else X_u.sum()")
+    said = failing("total")
+    assert "example 'two ranks': rank 0: the value is off: expected 6, yours 1" in said
+    assert "X_u of rank 1 = [2., 3.]" in said
+    assert "Hint: Whose numbers?" in said
+
+
+def test_a_deadlock_is_told_in_words_and_known(cell):
+    cell("def total(comm, X_u): return comm.recv(source=0)")
+    said = failing("total")
+    assert "it raises Deadlock: deadlock: rank 0 waits in recv from rank 0" in said
+    assert "Hint: Who sends?" in said
+
+
+def test_a_rank_that_sends_too_much_is_told_how_much_is_enough(cell):
+    cell("def total(comm, X_u): return float(sum(map(sum, comm.allgather([X_u.sum()] * 9)))) / 9")
+    said = failing("total")
+    assert "example 'two ranks': rank 0 sends 72 bytes, where 16 are enough" in said
+    assert "Hint: What travels?" in said
+    assert "expected" not in said
+
+
+def test_an_argument_changed_in_place_on_one_rank_is_named(cell):
+    cell("def total(comm, X_u):\n    X_u *= -1\n    return comm.allreduce(-X_u.sum())")
+    assert "changed its argument X_u of rank 0 in place" in failing("total")

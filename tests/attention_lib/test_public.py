@@ -74,7 +74,7 @@ def test_an_exercise_and_a_question_are_found_by_name(example_files):
     assert exercise.lesson == "01_numbers"
     assert exercise.parameters == ("x",)
     assert exercise.examples[0].name == "by hand"
-    np.testing.assert_array_equal(exercise.examples[0].expected, [2.0, 4.0])
+    np.testing.assert_array_equal(exercise.examples[0].expected.value, [2.0, 4.0])
     question = public.find_question("pick")
     assert question is not None
     assert (question.kind, question.letters) == ("choice", ("A", "B"))

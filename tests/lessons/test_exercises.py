@@ -15,10 +15,12 @@ import pytest
 
 from attention_lib import check, notebook
 from attention_lib.check import CheckFailed
+from autograder.authoring.examples import example_steps, example_tolerance
 from autograder.exercise import Outcome
 from autograder.judging.cases import agrees_by_value, answer, difference
 from autograder.judging.judge import Judge
-from autograder.sandbox.script import Returned, one_call, perform, standing_in
+from autograder.judging.on_ranks import gets_stuck, perform
+from autograder.sandbox.script import Returned, standing_in
 
 from .conftest import SECRETS, hidden_cases, library, oracle
 from .verdicts import asking, verdict_on
@@ -35,7 +37,7 @@ def answers(exercise, function, cases):
 
 
 def example_answer(exercise, function, example):
-    return answer(exercise.name, function, one_call(exercise.name, example.arguments))
+    return answer(exercise.name, function, example_steps(exercise, example))
 
 
 @contextmanager
@@ -60,7 +62,7 @@ def test_reference_agrees_with_its_oracle(lesson, exercise):
     for public in exercise.examples:
         worked_out = example_answer(exercise, getattr(oracle(lesson), exercise.name), public)
         expected = example_answer(exercise, exercise.reference, public)
-        assert difference(worked_out, expected, exercise.agreement.on(public.arguments)) is None, public.name
+        assert difference(worked_out, expected, example_tolerance(exercise, public)) is None, public.name
 
 
 def test_right_answers_in_other_styles_get_full_marks(lesson, exercise):
@@ -72,7 +74,7 @@ def test_right_answers_in_other_styles_get_full_marks(lesson, exercise):
         for public in exercise.examples:
             right = example_answer(exercise, exercise.reference, public)
             got = example_answer(exercise, function, public)
-            assert difference(right, got, exercise.agreement.on(public.arguments)) is None, function.__name__
+            assert difference(right, got, example_tolerance(exercise, public)) is None, function.__name__
 
 
 def test_known_mistake_is_wrong_and_called_by_its_name(lesson, exercise, known):
@@ -111,14 +113,15 @@ def test_known_mistakes_differ_from_each_other_on_the_grading_inputs(lesson, exe
 
 
 def test_known_mistake_fails_some_case_by_value(lesson, exercise, known):
-    """Fails when a mistake only ever raises: the judge names no mistake by an exception alone."""
+    """Fails when a mistake only ever raises: the judge names no mistake by an exception alone, unless it is
+    that the ranks wait for ever."""
     cases = cases_of(lesson, exercise, SECRETS[:1])
     wrong = [
         given
         for case, given in zip(cases, answers(exercise, known.function, cases), strict=True)
         if difference(case.expected, given, case.tolerance) is not None
     ]
-    assert any(agrees_by_value(given, given) for given in wrong)
+    assert any(agrees_by_value(given, given) or gets_stuck(given) for given in wrong)
 
 
 def test_the_students_own_check_asks_the_question_that_belongs_to_the_mistake(exercise, known, monkeypatch):
@@ -214,7 +217,11 @@ def test_docstring_names_the_shape_of_every_argument_and_of_the_result(exercise)
     doc = inspect.getdoc(exercise.reference) or ""
     parameters = inspect.signature(exercise.reference).parameters.values()
     for parameter in parameters:
-        shape = r"(\([^)]*\)|int|float|bool|list|str)" if parameter.default is inspect.Parameter.empty else ""
+        shape = (
+            r"(\([^)]*\)|int|float|bool|list|str|communicator)"
+            if parameter.default is inspect.Parameter.empty
+            else ""
+        )
         assert re.search(rf"^{parameter.name}\b.*: {shape}", doc, re.MULTILINE), parameter.name
     assert re.search(r"^Returns? .*(\(.*\)|number|float|array)", doc, re.MULTILINE)
 
@@ -232,5 +239,5 @@ def test_solved_cell_is_short_and_plain_numpy(exercise, forbidden):
     """Fails when the solved notebook's cell would need more than NumPy, or more than a screen."""
     source = inspect.getsource(exercise.reference)
     body = source[source.rindex('"""') + 3 :].strip()
-    assert len(body.splitlines()) <= 12
+    assert len(body.splitlines()) <= (20 if exercise.on_ranks else 12)
     assert forbidden not in body

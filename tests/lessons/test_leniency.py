@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from autograder.judging.judge import Judge
+from autograder.judging.on_ranks import perform
 from autograder.judging.scoring import Written
-from autograder.sandbox.script import perform, standing_in
+from autograder.sandbox.script import standing_in
 
 from .conftest import SECRETS, library
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autograder.judging.judge import Judge
-from autograder.sandbox.script import perform
+from autograder.judging.on_ranks import perform
 
 from .conftest import library
 

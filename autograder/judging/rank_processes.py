@@ -1,0 +1,132 @@
+"""Ranks that are processes: a student's function runs in one child for each rank, which share no memory,
+and every message between them passes through the judge.
+
+Trusted side. The router is the one that a notebook's simulated ranks use; what is in a message, only the
+ranks look at, and it is weighed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from attention_lib.ranks import payload_bytes
+from attention_lib.routing import Deadlock, Mismatch, Operation, Router, drive, validate
+from autograder.judging.on_ranks import ReturnedByRanks, scripts_of_ranks
+from autograder.sandbox import wire
+from autograder.sandbox.client import Child
+from autograder.sandbox.script import Event, Let, Raised, Returned, Step
+
+
+class _Ended(Exception):
+    """A rank ended with `event`, which is no value: the others need not go on."""
+
+    def __init__(self, event: Event):
+        super().__init__()
+        self.event = event
+
+
+class RankProcesses:
+    """The children that stand for the ranks of one submission. `new_child` gives one that has run the
+    notebook's cells."""
+
+    def __init__(self, new_child: Callable[[], Child]):
+        self._new_child = new_child
+        self._children: list[Child] = []
+
+    def ask(self, steps: Sequence[Any]) -> list[Event]:
+        """The event of a script that calls a function on ranks. Raises ChildDied, ChildTimedOut."""
+        scripts = scripts_of_ranks(steps)
+        while len(self._children) < len(scripts):
+            self._children.append(self._new_child())
+        try:
+            return [self._performed(steps, scripts)]
+        except _Ended as ended:
+            self.close()
+            return [ended.event]
+        except (Deadlock, Mismatch) as stuck:
+            self.close()
+            return [Raised(type(stuck).__name__, str(stuck), _inputs(steps))]
+        except BaseException:
+            self.close()
+            raise
+
+    def __bool__(self) -> bool:
+        """Whether there are any that may have been asked already."""
+        return bool(self._children)
+
+    def close(self) -> None:
+        """End them all; those that are asked next are new."""
+        for child in self._children:
+            child.kill()
+        self._children = []
+
+    def _performed(self, steps: Sequence[Any], scripts: Sequence[list[Step]]) -> ReturnedByRanks:
+        size = len(scripts)
+        router = Router(size, lambda parcel: parcel.bytes)
+        ports = [
+            _Port(child, rank, size, script)
+            for rank, (child, script) in enumerate(zip(self._children, scripts, strict=False))
+        ]
+        drive(ports, router)
+        arguments = tuple(argument for port in ports for argument in port.returned.arguments[1:])
+        return ReturnedByRanks([port.returned.value for port in ports], arguments, tuple(router.bytes_sent))
+
+
+@dataclass(frozen=True)
+class _Parcel:
+    """A value on its way from one rank to another, and how many bytes it counts for."""
+
+    data: bytes
+    bytes: int
+
+
+class _Port:
+    """One rank as the router's loop sees it."""
+
+    returned: Returned
+
+    def __init__(self, child: Child, rank: int, size: int, script: Sequence[Step]):
+        self._child = child
+        self._rank = rank
+        self._size = size
+        self._script = script
+        self._clock = child.ask_on_rank(rank, size, script)
+
+    def next(self) -> Operation | None:
+        """What the rank does next, None at its end. Raises _Ended where that is no value."""
+        heard = self._child.heard(self._script, self._clock)
+        if isinstance(heard, list):
+            [event] = heard
+            if not isinstance(event, Returned):
+                raise _Ended(event)
+            self.returned = event
+            return None
+        try:
+            operation = _operation(heard)
+            validate(self._rank, operation, self._size)
+        except ValueError as error:
+            self._child.refuse(str(error))
+        return operation
+
+    def give(self, payloads: Sequence[_Parcel]) -> None:
+        self._child.tell([parcel.data for parcel in payloads], self._clock)
+
+
+def _operation(heard: tuple[Any, ...]) -> Operation:
+    """The operation that a child's message spells. Raises ValueError where it spells none."""
+    match heard:
+        case (str(kind), list(payloads), dest, source, sendtag, recvtag, root):
+            return Operation(kind, tuple(map(_parcel, payloads)), dest, source, sendtag, recvtag, root)
+    raise ValueError("a message that spells no operation")
+
+
+def _parcel(payload: Any) -> _Parcel:
+    if not isinstance(payload, bytes):
+        raise ValueError("a message to another rank that is not encoded")
+    return _Parcel(payload, payload_bytes(wire.decode(payload)))
+
+
+def _inputs(steps: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(step.value for step in steps if isinstance(step, Let))
