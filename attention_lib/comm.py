@@ -103,13 +103,13 @@ class Comm:
         halves = _from(source, recvtag)
         return self._post("sendrecv", (sendobj,), dest=whole(dest), sendtag=whole(sendtag), **halves)[0]
 
-    def bcast(self, obj: Any = None, root: int = 0) -> Any:
-        """The root's `obj`, on every rank."""
+    def bcast(self, obj: Any, root: int = 0) -> Any:
+        """The root's `obj`, on every rank; what the others pass is not looked at."""
         root = whole(root)
         return self._post("bcast", (obj,) if self._rank == root else (), root=root)[0]
 
-    def scatter(self, sendobj: Any = None, root: int = 0) -> Any:
-        """Of the root's P objects the one with this rank's number."""
+    def scatter(self, sendobj: Any, root: int = 0) -> Any:
+        """Of the root's P objects the one with this rank's number; what the others pass is not looked at."""
         root = whole(root)
         parts = _parts("scatter", sendobj) if self._rank == root else ()
         return self._post("scatter", parts, root=root)[0]
@@ -208,8 +208,8 @@ def payload_bytes(value: Any) -> int:
     kind = type(value)
     if kind is np.ndarray or isinstance(value, np.generic):
         if value.dtype.kind in "biuf":
-            return value.nbytes
-        raise TypeError(f"{_named(value)} of dtype {value.dtype} can't be sent: expected bool, int or float")
+            return int(value.nbytes)
+        raise TypeError(f"an array of dtype {value.dtype} can't be sent: expected bool, int or float")
     if kind in (int, float, bool):
         return 8
     if kind in (list, tuple):

@@ -20,6 +20,7 @@ import copy
 import ctypes
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any
 
@@ -56,7 +57,7 @@ def _copied(value: Any) -> Any:
     return value
 
 
-class Results(list):
+class Results(list[Any]):
     """What each rank returned, by rank. `bytes_sent`, `messages` and `seconds` (of the simulated clock) are
     lists with one number for each rank."""
 
@@ -123,8 +124,7 @@ class _Rank:
         return operation
 
     def give(self, payloads: tuple[Any, ...]) -> None:
-        # The sender waits until now: what it sent is copied once, here.
-        self._answer = _copied(payloads)
+        self._answer = _copied(payloads)  # one object may go to several ranks
 
     def close(self) -> None:
         """End the thread wherever it is. One that is in a long call of NumPy is left behind after a second,
@@ -151,7 +151,8 @@ class _Rank:
         if threading.current_thread() is not self._thread:
             raise RuntimeError(f"this comm is for {self._name} alone, while its function runs")
         if not self._over:
-            self._asked.put(operation)
+            # The sender may go on, and change it, while the receiver still sends.
+            self._asked.put(replace(operation, payloads=_copied(operation.payloads)))
             answer = self._answered.get()
         if self._over:
             self._unwind()

@@ -71,15 +71,15 @@ class Operation:
         """The partners of the halves that are not done: `to rank 1 and from rank 0`."""
         send = f"to rank {self.dest}" + (f" with tag {self.sendtag}" if self.sendtag else "")
         receive = "from any rank" if self.source is None else f"from rank {self.source}"
-        receive += f" with tag {self.recvtag}" if self.recvtag else ""
+        receive += f" with tag {self.recvtag}" if self.recvtag is not None else ""
         return " and ".join([send] * to_send + [receive] * to_receive)
 
 
 def validate(rank: int, operation: Operation, size: int) -> None:
     """Raises ValueError when this operation of `rank` is none that `size` ranks can do, whatever it holds."""
-    if type(operation) is not Operation or type(operation.kind) is not str or operation.kind not in KINDS:
-        raise ValueError(f"{in_short(operation)} is no operation of a rank")
-    kind = operation.kind
+    kind = operation.kind if type(operation) is Operation else None
+    if type(kind) is not str or kind not in KINDS or type(operation.payloads) is not tuple:
+        raise ValueError(f"that is no operation of a rank: expected {', '.join(KINDS)}")
     if operation.sends:
         _check_rank("dest", operation.dest, size)
         _check_tag(operation.sendtag)
@@ -93,18 +93,22 @@ def validate(rank: int, operation: Operation, size: int) -> None:
     if kind == "work" and not (
         type(operation.amount) in (int, float) and 0 <= operation.amount <= _MOST_WORK
     ):
-        raise ValueError(f"work of {in_short(operation.amount)} multiply-adds: expected a number from 0 on")
+        raise ValueError(f"work of {_short(operation.amount)} multiply-adds: expected a number from 0 on")
     _check_payloads(operation, _expected_payloads(rank, operation, size))
 
 
 def _check_rank(name: str, value: Any, size: int) -> None:
     if type(value) is not int or not 0 <= value < size:
-        raise ValueError(f"{name} is {in_short(value)}: expected a rank from 0 to {size - 1}")
+        raise ValueError(f"{name} is {_short(value)}: expected a rank from 0 to {size - 1}")
 
 
 def _check_tag(value: Any) -> None:
     if type(value) is not int or not 0 <= value <= MOST_TAG:
-        raise ValueError(f"a tag is {in_short(value)}: expected a whole number from 0 to {MOST_TAG}")
+        raise ValueError(f"a tag is {_short(value)}: expected a whole number from 0 to {MOST_TAG}")
+
+
+def _short(value: Any) -> str:
+    return in_short(value) if isinstance(value, int | float | str | None) else f"a {type(value).__name__}"
 
 
 def _expected_payloads(rank: int, operation: Operation, size: int) -> int:
@@ -115,10 +119,11 @@ def _expected_payloads(rank: int, operation: Operation, size: int) -> int:
 
 
 def _check_payloads(operation: Operation, expected: int) -> None:
-    if type(operation.payloads) is not tuple or len(operation.payloads) != expected:
-        found = len(operation.payloads) if type(operation.payloads) is tuple else "none"
+    found = len(operation.payloads)
+    if found != expected:
+        objects = "1 object" if found == 1 else f"{found} objects"
         for_each = ", one for each rank" if operation.kind in ("scatter", "alltoall") and expected else ""
-        raise ValueError(f"{operation.kind} got {found} objects to send: expected {expected}{for_each}")
+        raise ValueError(f"{operation.kind} got {objects} to send: expected {expected}{for_each}")
 
 
 class Router:
@@ -194,12 +199,13 @@ class Router:
             sender = next((other for other in self._sends if self._fits(other, rank)), None)
             if sender is not None:
                 met |= self._deliver(sender, rank)
-        if rank in self._sends and self._fits(rank, operation.dest):
-            met |= self._deliver(rank, operation.dest)
+        receiver = operation.dest
+        if receiver is not None and rank in self._sends and self._fits(rank, receiver):
+            met |= self._deliver(rank, receiver)
         done = sorted(other for other in met if other not in self._sends and other not in self._receives)
         return [(other, self._finish(other, self._until[other])) for other in done]
 
-    def _fits(self, sender: int, receiver: Any) -> bool:
+    def _fits(self, sender: int, receiver: int) -> bool:
         send, receive = self._sends[sender], self._receives.get(receiver)
         return (
             receive is not None
