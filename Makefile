@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV := 0.13.8
 
-.PHONY: setup demo lab test lint bench fuzz soak lock clean
+.PHONY: setup demo lab mpi test lint bench fuzz soak lock clean
 
 setup: $(READY)
 
@@ -25,6 +25,11 @@ lab: setup
 	$(BIN)/autograder build
 	cd notebooks && ../$(BIN)/jupyter lab
 
+# lesson 8 on 2 and 4 real MPI processes; NOTEBOOK=path for a student's
+mpi: setup
+	$(if $(NOTEBOOK),,$(BIN)/autograder build 08_sequence_parallelism)
+	$(BIN)/python scripts/mpi_ring.py $(if $(NOTEBOOK),"$(NOTEBOOK)")
+
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -39,7 +44,7 @@ bench: setup
 	$(BIN)/autograder build
 	$(BIN)/python scripts/bench.py
 
-# four targets, for ten minutes each
+# five targets, for ten minutes each
 SECONDS ?= 600
 fuzz: setup
 	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS)
