@@ -19,7 +19,7 @@ from autograder.sandbox.client import Child
 from autograder.sandbox.script import Event, Let, Raised, Returned, Step
 
 
-class _Ended(Exception):
+class Ended(Exception):
     """A rank ended with `event`, which is no value: the others need not go on."""
 
     def __init__(self, event: Event):
@@ -42,7 +42,7 @@ class RankProcesses:
             self._children.append(self._new_child())
         try:
             return [self._performed(steps, scripts)]
-        except _Ended as ended:
+        except Ended as ended:
             self.close()
             return [ended.event]
         except (Deadlock, Mismatch) as stuck:
@@ -66,7 +66,7 @@ class RankProcesses:
         size = len(scripts)
         router = Router(size, lambda parcel: parcel.bytes)
         ports = [
-            _Port(child, rank, size, script)
+            Port(child, rank, size, script)
             for rank, (child, script) in enumerate(zip(self._children, scripts, strict=False))
         ]
         drive(ports, router)
@@ -82,8 +82,8 @@ class _Parcel:
     bytes: int
 
 
-class _Port:
-    """One rank as the router's loop sees it."""
+class Port:
+    """One rank as the router's loop sees it: a child that is asked `script`."""
 
     returned: Returned
 
@@ -95,12 +95,12 @@ class _Port:
         self._clock = child.ask_on_rank(rank, size, script)
 
     def next(self) -> Operation | None:
-        """What the rank does next, None at its end. Raises _Ended where that is no value."""
+        """What the rank does next, None at its end. Raises Ended where that is no value."""
         heard = self._child.heard(self._script, self._clock)
         if isinstance(heard, list):
             [event] = heard
             if not isinstance(event, Returned):
-                raise _Ended(event)
+                raise Ended(event)
             self.returned = event
             return None
         try:
@@ -117,8 +117,8 @@ class _Port:
 def _operation(heard: tuple[Any, ...]) -> Operation:
     """The operation that a child's message spells. Raises ValueError where it spells none."""
     match heard:
-        case (str(kind), list(payloads), dest, source, sendtag, recvtag, root):
-            return Operation(kind, tuple(map(_parcel, payloads)), dest, source, sendtag, recvtag, root)
+        case (str(kind), list(payloads), *ends) if len(ends) == 5 and {*map(type, ends)} <= {int, type(None)}:
+            return Operation(kind, tuple(map(_parcel, payloads)), *ends)
     raise ValueError("a message that spells no operation")
 
 

@@ -13,7 +13,7 @@ from random import Random
 import atheris
 
 with atheris.instrument_imports(
-    include=["autograder.sandbox", "autograder.judging", "attention_lib.compare"]
+    include=["autograder.sandbox", "autograder.judging", "attention_lib.compare", "attention_lib.routing"]
 ):
     from .mutation import MUTATORS
     from .promises import TARGETS

@@ -156,4 +156,5 @@ MUTATORS: dict[str, Callable[[bytes, Random], bytes]] = {
     "cleaning": mutate_message,
     "conversation": mutate_script,
     "judging": mutate_message,
+    "ranks": mutate_message,
 }

@@ -24,7 +24,7 @@ from autograder.sandbox import outputs, wire
 from autograder.sandbox.conversation import CellRun, ChildDied, ChildTimedOut
 from autograder.sandbox.script import Raised, Returned, Undefined
 
-from . import fake_child
+from . import fake_child, fake_ranks
 
 _NATIVE = {np.dtype(code) for code in ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]}
 _FIELDS = {
@@ -259,6 +259,30 @@ def check_answer(request: str, answer: Any) -> None:
             raise AssertionError(f"{request}: {answer!r}")
 
 
+def check_ranks(data: bytes) -> None:
+    """Whatever ranks ask one another for: it ends, in words that are fit to show if not well; nothing arrives
+    that was not sent; and what is counted can't be less than nothing."""
+    try:
+        messages = wire.decode(data)
+    except wire.WireError:
+        return
+    if not isinstance(messages, list) or _holds_record(messages):
+        return
+    sent = {payload for message in messages for payload in _payloads(message)}
+    children, router, ended = fake_ranks.talk(messages)
+    if ended is not None:
+        check_fit_to_show(outputs.clean_text(str(ended)))
+        assert len(str(ended)) < 2000
+    assert all(payload in sent for child in children for told in child.told for payload in told)
+    assert min(router.bytes_sent) >= 0
+    assert min(router.seconds) >= 0
+
+
+def _payloads(message: Any) -> list[Any]:
+    held = message[1] if isinstance(message, tuple) and len(message) > 1 else ()
+    return [payload for payload in held if isinstance(payload, bytes)] if isinstance(held, list) else []
+
+
 def _words(event: Any) -> list[str]:
     """The texts of an event that are shown as they are."""
     match event:
@@ -277,4 +301,5 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "cleaning": check_cleaning,
     "conversation": check_conversation,
     "judging": check_judging,
+    "ranks": check_ranks,
 }

@@ -14,6 +14,7 @@ from autograder.sandbox.client import Child, Limits, Sandbox
 from autograder.sandbox.script import Call, Change, Let, Look, Raised, Returned, Stand, Undefined, one_call
 
 from .fake_child import script_of
+from .fake_ranks import operation
 from .values import PNG
 
 CELLS = (
@@ -48,6 +49,27 @@ OUTPUTS: tuple[dict[str, Any], ...] = (
         "data": {"image/png": PNG, "image/jpeg": "/9j/", "text/plain": "<Figure>"},
         "metadata": {"image/png": {"width": 20, "height": 30, "alt": "weights"}},
     },
+)
+_ROWS = np.zeros((2, 3), np.float32)
+#: What three ranks ask for, dealt in turn: collectives, a ring, a ring that gets stuck, and more than can be.
+TALKS: tuple[list[Any], ...] = (
+    [operation(kind, _ROWS) for kind in ("allgather", "allreduce") for _ in range(3)],
+    [operation("alltoall", 1, [_ROWS], "three")] * 3 + [operation("barrier")] * 3,
+    [operation("bcast", *([_ROWS] if rank == 1 else []), root=1) for rank in range(3)],
+    [operation("scatter", *([1, 2.5, None] if rank == 2 else []), root=2) for rank in range(3)],
+    [operation("gather", (rank, _ROWS), root=0) for rank in range(3)],
+    [
+        operation("sendrecv", _ROWS, dest=(r + 1) % 3, source=(r - 1) % 3, sendtag=7, recvtag=7)
+        for r in range(3)
+    ],
+    [operation("send", _ROWS, dest=(r + 1) % 3) for r in range(3)],
+    [
+        operation("send", _ROWS, dest=1),
+        operation("recv", source=0),
+        operation("sendrecv", 1, dest=2, source=2),
+    ],
+    [operation("bcast", root=9), operation("send", 1, dest=-1), operation("nothing"), operation("work")],
+    [operation("allgather", _ROWS), operation("barrier"), operation("recv")],
 )
 
 
@@ -93,6 +115,8 @@ def seeds(target: str, messages: list[Any]) -> list[bytes]:
             return [wire.encode(value) for value in (*answers, *FORMS)]
         case "conversation":
             return _scripts(runs, events)
+        case "ranks":
+            return [wire.encode(messages) for messages in TALKS]
     raise ValueError(f"no target {target!r}")
 
 

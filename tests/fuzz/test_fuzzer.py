@@ -190,3 +190,9 @@ def test_a_kept_input_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.Mon
     assert tried == [b"N"]
     with pytest.raises(SystemExit):
         run.main(["nothing"])
+
+
+def test_ranks_may_ask_for_what_no_rank_can() -> None:
+    """Found by the fuzzer: a field that an operation does not look at was read when the deadlock was told."""
+    asked = [("recv", [], None, 0, np.ones(2), None, 0)] * 3
+    TARGETS["ranks"](wire.encode(asked))
