@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attention_lib.ranks import payload_bytes
+from attention_lib.comm import payload_bytes
 from attention_lib.routing import Deadlock, Mismatch, Operation, Router, drive, validate
 from autograder.judging.on_ranks import ReturnedByRanks, scripts_of_ranks
 from autograder.sandbox import wire

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from attention_lib.ranks import Comm
+from attention_lib.comm import Comm
 from attention_lib.routing import Operation
 from autograder.sandbox import wire
 from autograder.sandbox.capture import RECORDER, Shell, Stream, drop_figures
