@@ -93,8 +93,18 @@ def as_rows(rows, width):
 
 
 def sequence_parallel_attention(comm, Q, K_u, V_u):
-    K, V = stacked(comm.allgather(K_u)), stacked(comm.allgather(V_u))
-    return as_rows([attended(q, K, V) for q in Q], V_u.shape[1])
+    output = []
+    for q in Q:
+        scores = [score(q, k) for k in K_u]
+        largest = max(comm.allgather(max(scores, default=-math.inf)))
+        votes = [math.exp(one - largest) for one in scores]
+        below = math.fsum(comm.allgather(math.fsum(votes)))
+        above = [
+            math.fsum(vote * float(v[c]) for vote, v in zip(votes, V_u, strict=True))
+            for c in range(V_u.shape[1])
+        ]
+        output.append([math.fsum(column) / below for column in zip(*comm.allgather(above), strict=True)])
+    return output
 
 
 def ring_attention(comm, Q_u, K_u, V_u, causal):
