@@ -108,9 +108,16 @@ def why_not() -> str | None:
     """Why no real ranks can be started here, and what to do; None where they can."""
     if os.name != "posix":
         return "Real MPI processes are for Linux and macOS; attention_lib.ranks simulates them anywhere."
+    mpiexec = _mpiexec()
     missing = [] if importlib.util.find_spec("mpi4py") else ["mpi4py"]
-    missing += [] if _mpiexec() else ["mpiexec"]
-    return f"No {' and no '.join(missing)} here. {HOW_TO_GET_IT}" if missing else None
+    missing += [] if mpiexec else ["mpiexec"]
+    if missing:
+        return f"No {' and no '.join(missing)} here. {HOW_TO_GET_IT}"
+    try:
+        subprocess.run([str(mpiexec), "--version"], capture_output=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"mpiexec is here and can't be started ({error})."
+    return None
 
 
 def run(
@@ -191,18 +198,15 @@ def _launched(folder: Path, world_size: int, seconds: float) -> MPIError | None:
     """Run the ranks to their end, at most `seconds`; what went wrong. Nothing is left running."""
     command = [str(_mpiexec()), "-n", str(world_size), sys.executable, "-m", "mpi4py", "program.py"]
     with open(folder / "messages", "wb") as messages:
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=messages,
-                stderr=messages,
-                cwd=folder,
-                env=_environment(world_size),
-                start_new_session=True,
-            )
-        except OSError as error:
-            return NoMPI(f"mpiexec can't be started here ({error}).")
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=messages,
+            stderr=messages,
+            cwd=folder,
+            env=_environment(world_size),
+            start_new_session=True,
+        )
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:

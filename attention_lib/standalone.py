@@ -108,10 +108,7 @@ def _source(name: str, value: Any) -> str:
 
 def _global_names(scope: symtable.SymbolTable) -> Iterator[str]:
     """The names that `scope`, or a scope within it, takes from the notebook."""
-    is_module = scope.get_type() == "module"
-    for symbol in scope.get_symbols():
-        if symbol.is_global() or (is_module and symbol.is_referenced()):
-            yield symbol.get_name()
+    yield from (symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global())
     for inner in scope.get_children():
         yield from _global_names(inner)
 

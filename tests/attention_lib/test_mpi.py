@@ -5,6 +5,7 @@ Skipped where there is no MPI, unless REQUIRE_MPI=1 is set.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ import numpy as np
 import pytest
 from capabilities import bound_by_permissions
 
-from attention_lib import mpi, ranks
+from attention_lib import mpi, mpi_rank, ranks
 from attention_lib.notebook import made_with
 from attention_lib.ranks import MAX, SUM
 
@@ -174,7 +175,7 @@ def test_seconds_and_memory_are_each_rank_s_own():
     mib = 1 << 20
     assert 31 * mib < results.added_bytes[1] < 50 * mib
     assert results.added_bytes[0] < 8 * mib
-    assert results.added_bytes[1] < results.peak_bytes[1] < 500 * mib
+    assert results.peak_bytes[0] + 20 * mib < results.peak_bytes[1] < 500 * mib
     assert 0 < results.start_seconds < 60
 
 
@@ -196,6 +197,13 @@ def test_a_rank_that_raises_is_named_with_its_error_and_its_lines():
         "  in fails_on_two, at: return shard_of(x)",
         '  in shard_of, at: raise ValueError(f"no shard {x}")',
     ]
+
+
+def test_of_several_errors_the_first_is_told_not_that_of_the_first_rank(tmp_path):
+    for rank, (when, error) in enumerate([(8.5, "RuntimeError: a follower"), (8.25, "ValueError: first")]):
+        record = {"when": when, "error": error, "where": [], "is_stub": False}
+        (tmp_path / mpi_rank.ERROR.format(rank)).write_text(json.dumps(record), encoding="utf-8")
+    assert str(mpi._failure(tmp_path, 2, 1)) == "Rank 1 of 2 raised ValueError: first"
 
 
 @real
@@ -298,7 +306,7 @@ def test_where_no_process_may_be_started_it_is_said(tmp_path, monkeypatch):
     other = an_mpiexec(tmp_path, "")
     os.chmod(other, 0o644)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: other)
-    with pytest.raises(mpi.NoMPI, match="mpiexec can't be started here"):
+    with pytest.raises(mpi.NoMPI, match=r"mpiexec is here and can't be started .*Permission denied"):
         mpi.run(2, own_arguments, [("a", 1)] * 2)
 
 

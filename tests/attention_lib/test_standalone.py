@@ -89,6 +89,8 @@ def test_decorated_functions_keep_their_decorator(cell):
     names = cell("import functools\ndef twice(f):\n    return functools.wraps(f)(lambda x: 2 * f(x))\n")
     cell("@twice\ndef f(x):\n    return x + 1\n")
     assert elsewhere(names["f"])["f"](1) == 4
+    cell("@functools.lru_cache\ndef g(x):\n    return f(x)\n")
+    assert elsewhere(names["g"])["g"](1) == 4
 
 
 def test_an_imported_function_is_imported_there_under_its_name_here(cell):
