@@ -91,8 +91,13 @@ def _evidence_lines(evidence: Evidence | None) -> list[str]:
         return []
     lines = [f"For example ({evidence.aspect}):"]
     lines += [f"  {name} = {_indented(show(value))}" for name, value in evidence.inputs]
-    lines.append(f"  yours: {evidence.raised if evidence.raised else _indented(show(evidence.answer))}")
-    return lines
+    if evidence.raised:
+        return [*lines, f"  yours: {evidence.raised}"]
+    if evidence.on_ranks and isinstance(evidence.answer, list):
+        answers = [(f"yours on rank {rank}", answer) for rank, answer in enumerate(evidence.answer)]
+    else:
+        answers = [("yours", evidence.answer)]
+    return lines + [f"  {name}: {_indented(show(answer))}" for name, answer in answers]
 
 
 def _indented(text: str) -> str:

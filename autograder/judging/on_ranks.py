@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from attention_lib import ranks
+from attention_lib.compare import same_data
 from autograder.sandbox import script
 from autograder.sandbox.script import Call, Event, Let, Raised, Returned, Stand, Step, Undefined
 
@@ -49,6 +50,19 @@ def one_call_on_ranks(
         for name, value in zip(called, given, strict=True)
     ]
     return [*inputs, CallOnRanks(function, tuple(names))]
+
+
+def named_on_ranks(parameters: Sequence[str], inputs: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """The `inputs` of such a script under names to read: what all ranks are given alike is named once."""
+    shown: list[tuple[str, Any]] = []
+    for parameter in parameters[1:]:
+        values = {name: value for name, value in inputs.items() if name.startswith(f"{parameter} of rank ")}
+        first, *others = values.values()
+        if others and all(same_data(first, other) for other in others):
+            shown.append((f"{parameter} of every rank", first))
+        else:
+            shown += values.items()
+    return tuple(shown)
 
 
 def is_on_ranks(steps: Sequence[Any]) -> bool:

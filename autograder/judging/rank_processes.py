@@ -16,13 +16,13 @@ from attention_lib.routing import Deadlock, Mismatch, Operation, Router, drive, 
 from autograder.judging.on_ranks import ReturnedByRanks, scripts_of_ranks
 from autograder.sandbox import wire
 from autograder.sandbox.client import Child
-from autograder.sandbox.script import Event, Let, Raised, Returned, Step
+from autograder.sandbox.script import Event, Let, Raised, Returned, Step, Undefined
 
 
 class Ended(Exception):
-    """A rank ended with `event`, which is no value: the others need not go on."""
+    """A rank ended with what is no value: the others need not go on."""
 
-    def __init__(self, event: Event):
+    def __init__(self, event: Raised | Undefined):
         super().__init__()
         self.event = event
 
@@ -40,17 +40,20 @@ class RankProcesses:
         scripts = scripts_of_ranks(steps)
         while len(self._children) < len(scripts):
             self._children.append(self._new_child())
+        size = len(scripts)
+        router = Router(size, lambda parcel: parcel.bytes)
         try:
-            return [self._performed(steps, scripts)]
-        except Ended as ended:
-            self.close()
-            return [ended.event]
-        except (Deadlock, Mismatch) as stuck:
-            self.close()
-            return [Raised(type(stuck).__name__, str(stuck), _inputs(steps))]
+            ports = [
+                Port(child, rank, size, script)
+                for rank, (child, script) in enumerate(zip(self._children, scripts, strict=False))
+            ]
+            event = _driven(ports, router)
         except BaseException:
             self.close()
             raise
+        if not isinstance(event, Returned):
+            self.close()  # the other ranks still wait
+        return [event]
 
     def __bool__(self) -> bool:
         """Whether there are any that may have been asked already."""
@@ -62,16 +65,23 @@ class RankProcesses:
             child.kill()
         self._children = []
 
-    def _performed(self, steps: Sequence[Any], scripts: Sequence[list[Step]]) -> ReturnedByRanks:
-        size = len(scripts)
-        router = Router(size, lambda parcel: parcel.bytes)
-        ports = [
-            Port(child, rank, size, script)
-            for rank, (child, script) in enumerate(zip(self._children, scripts, strict=False))
-        ]
+
+def _driven(ports: Sequence[Port], router: Router) -> Event:
+    """What becomes of a call on the ranks behind `ports`."""
+    try:
         drive(ports, router)
-        arguments = tuple(argument for port in ports for argument in port.returned.arguments[1:])
-        return ReturnedByRanks([port.returned.value for port in ports], arguments, tuple(router.bytes_sent))
+    except Ended as ended:
+        if isinstance(ended.event, Undefined):
+            return ended.event
+        return Raised(ended.event.type_name, ended.event.message, _arguments(ports))
+    except (Deadlock, Mismatch) as stuck:
+        return Raised(type(stuck).__name__, str(stuck), _arguments(ports))
+    return ReturnedByRanks([port.value for port in ports], _arguments(ports), tuple(router.bytes_sent))
+
+
+def _arguments(ports: Sequence[Port]) -> tuple[Any, ...]:
+    """The arguments of all ranks, as they were afterwards where that is known."""
+    return tuple(argument for port in ports for argument in port.arguments)
 
 
 @dataclass(frozen=True)
@@ -83,25 +93,24 @@ class _Parcel:
 
 
 class Port:
-    """One rank as the router's loop sees it: a child that is asked `script`."""
+    """One rank as the router's loop sees it: a child that is asked `script`. Afterwards `value` is what its
+    call gave back, and `arguments` what it left of its arguments."""
 
-    returned: Returned
+    value: Any = None
 
     def __init__(self, child: Child, rank: int, size: int, script: Sequence[Step]):
         self._child = child
         self._rank = rank
         self._size = size
         self._script = script
+        self.arguments = [step.value for step in script if isinstance(step, Let)]
         self._clock = child.ask_on_rank(rank, size, script)
 
     def next(self) -> Operation | None:
         """What the rank does next, None at its end. Raises Ended where that is no value."""
         heard = self._child.heard(self._script, self._clock)
         if isinstance(heard, list):
-            [event] = heard
-            if not isinstance(event, Returned):
-                raise Ended(event)
-            self.returned = event
+            self._end(*heard)
             return None
         try:
             operation = _operation(heard)
@@ -109,6 +118,16 @@ class Port:
         except ValueError as error:
             self._child.refuse(str(error))
         return operation
+
+    def _end(self, event: Event) -> None:
+        if isinstance(event, Undefined):
+            raise Ended(event)
+        left = event.arguments[1:]  # the first is `comm`
+        if len(left) == len(self.arguments):
+            self.arguments = list(left)
+        if isinstance(event, Raised):
+            raise Ended(event)
+        self.value = event.value
 
     def give(self, payloads: Sequence[_Parcel]) -> None:
         self._child.tell([parcel.data for parcel in payloads], self._clock)
@@ -126,7 +145,3 @@ def _parcel(payload: Any) -> _Parcel:
     if not isinstance(payload, bytes):
         raise ValueError("a message to another rank that is not encoded")
     return _Parcel(payload, payload_bytes(wire.decode(payload)))
-
-
-def _inputs(steps: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(step.value for step in steps if isinstance(step, Let))

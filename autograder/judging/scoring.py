@@ -10,6 +10,7 @@ from typing import Any
 from attention_lib.compare import Difference, Opaque, same_data
 from autograder.exercise import LEAVES_INPUTS_ALONE, Exercise, Misconception, Outcome
 from autograder.judging.cases import HiddenCase
+from autograder.judging.on_ranks import named_on_ranks
 from autograder.judging.verdict import AspectVerdict, Evidence, ExerciseVerdict
 from autograder.sandbox.script import Call, Event, Raised, Returned, Undefined
 
@@ -143,11 +144,15 @@ def _evidence(exercise: Exercise, asked: Sequence[Asked]) -> Evidence | None:
         wrong = next((one for one in asked if one.changed_inputs and _minds_inputs(exercise)), None)
     if wrong is None:
         return None
-    call = next((step for step in wrong.case.steps if isinstance(step, Call)), None)
-    # On ranks the values have names of their own already; elsewhere the last parameters may have defaults.
-    parameter = dict(zip(call.arguments, exercise.parameters, strict=False)) if call else {}
-    inputs = tuple((parameter.get(name, name), value) for name, value in wrong.case.inputs.items())
-    return Evidence(wrong.case.aspect, inputs, *_shown(wrong.events))
+    if exercise.on_ranks:
+        inputs = named_on_ranks(exercise.parameters, wrong.case.inputs)
+    else:
+        call = next(step for step in wrong.case.steps if isinstance(step, Call))
+        parameter = dict(
+            zip(call.arguments, exercise.parameters, strict=False)
+        )  # the last ones may have defaults
+        inputs = tuple((parameter.get(name, name), value) for name, value in wrong.case.inputs.items())
+    return Evidence(wrong.case.aspect, inputs, *_shown(wrong.events), on_ranks=exercise.on_ranks)
 
 
 def _minds_inputs(exercise: Exercise) -> bool:

@@ -24,12 +24,14 @@ class AspectVerdict:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The first case that went wrong, as the student may see it: its inputs and their own answer."""
+    """The first case that went wrong, as the student may see it: its inputs and their own answer, on ranks
+    the list of each rank's."""
 
     aspect: str
     inputs: tuple[tuple[str, Any], ...]
     answer: Any
     raised: str | None = None
+    on_ranks: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import attention_lib
 from autograder import library
 from autograder.authoring.examples import examples_text
 from autograder.exercise import Outcome
+from autograder.judging.feedback import outputs
 from autograder.judging.judge import Judge
-from autograder.judging.on_ranks import perform
+from autograder.judging.on_ranks import named_on_ranks, perform
 from autograder.judging.runner import run
 from autograder.library import UserError
 from autograder.sandbox.client import Limits, Sandbox
@@ -87,8 +88,8 @@ def gathers_sums(comm, X_u):
 
 
 @exercise(
-    points=2,
-    aspects=[values(1, shards(2, 1)), aspect("refuses", 1, raising(ValueError, odd))],
+    points=3,
+    aspects=[values(1, shards(2, 1)), aspect("refuses", 1, raising(ValueError, odd)), unchanged(1)],
     examples=[example("two", ([[1.0, 2.0, 3.0]], ), ([[4.0, 5.0, 6.0]],))],
 )
 def from_left(comm, X_u):
@@ -227,7 +228,9 @@ def test_the_error_of_a_rank_is_the_answer(verdict):
         "    if comm.rank == 2: raise ValueError('three')\n"
         "    return comm.sendrecv(X_u, (comm.rank + 1) % comm.size, source=(comm.rank - 1) % comm.size)"
     )
-    assert verdict(source, name="from_left").score == 2
+    assert verdict(source, name="from_left").score == 3
+    got = verdict(source.replace("raise", "X_u += 1; raise"), name="from_left")
+    assert {aspect.name: aspect.score for aspect in got.aspects}["leaves its inputs alone"] == 0
 
 
 @pytest.mark.parametrize(
@@ -352,3 +355,19 @@ def test_the_judge_weighs_as_the_notebook_does(lesson, sandbox):
         processes.close()
     assert event.sent == tuple(here.bytes_sent)
     assert len(set(event.sent)) == 3
+
+
+def test_feedback_names_what_each_rank_was_given_and_gave(lesson, judge):
+    got = judge.exercise(
+        "from_left", asking("from_left", lesson.exercises["from_left"].misconceptions[0].function)
+    )
+    page = outputs(got)[0]["data"]["text/plain"]
+    assert "X_u of rank 0 = [[" in page
+    assert "yours on rank 1: [[" in page
+
+
+def test_what_all_ranks_are_given_alike_is_named_once():
+    one, other = np.zeros(2), np.ones(2)
+    inputs = {"Q of rank 0": one, "K of rank 0": one, "Q of rank 1": one.copy(), "K of rank 1": other}
+    named = named_on_ranks(("comm", "Q", "K"), inputs)
+    assert [name for name, _ in named] == ["Q of every rank", "K of rank 0", "K of rank 1"]
