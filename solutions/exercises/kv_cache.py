@@ -1984,8 +1984,8 @@ cost_without_a_cache = question(
             "needed any more."
         ),
         "B": (
-            "For one new row, each step redoes the whole prefix: all projections and all pairs of scores, "
-            "$t^2$ at step $t$."
+            "For one new row, each step redoes the whole prefix: all projections and all pairs, $t^2$ "
+            "at step $t$."
         ),
         "C": (
             "The weight matrices have to be read from memory anew for each token; the cache is where they "
