@@ -1492,14 +1492,17 @@ def one_token_on_four(rng):
 
 
 def large_scores_around_the_ring(rng):
+    """Of token 3's keys one that comes round late is larger by 1500 than those on its own rank."""
     scores = farther_is_larger(rng, 5, level=2000.0)
     scores[1] -= 4000.0
+    scores[3, :2] += 1500.0
     return around_the_ring(3, False, *with_a_matrix_of_scores(rng, scores, 6), rng.normal(size=(5, 3)))
 
 
 def large_scores_and_causal(rng):
-    """Later keys would win every row by far if they could be seen."""
+    """Later keys would win every row by far if they could be seen; for the last token early ones win."""
     scores = farther_is_larger(rng, 7, level=2000.0)
+    scores[6, :3] += 1500.0
     scores[np.triu_indices(7, k=1)] += 500.0
     scores[4] -= 4000.0
     return around_the_ring(4, True, *with_a_matrix_of_scores(rng, scores, 8), rng.normal(size=(7, 2)))
@@ -1965,6 +1968,12 @@ def two_heads_for_three_ranks(rng):
     return heads_of_all_ranks(rng, 3, 2, 2, 5)
 
 
+def numbered(P, rows, h):
+    """What each of P ranks is given, of one feature that is 10 times the token, plus the head."""
+    X = 10.0 * np.arange(P * rows)[:, None, None] + np.arange(h)[None, :, None]
+    return [(X_u,) for X_u in np.split(X, P)]
+
+
 @exercise(
     points=4,
     aspects=[
@@ -1987,22 +1996,13 @@ def two_heads_for_three_ranks(rng):
     ],
     examples=[
         example(
-            "by hand: two tokens and two heads on two ranks",
-            ([[[0.0, 1.0], [10.0, 11.0]]],),
-            ([[[100.0, 101.0], [110.0, 111.0]]],),
+            "by hand: two tokens with two heads on two ranks; 10 times the token, plus the head",
+            ([[[0.0, 0.5], [1.0, 1.5]]],),
+            ([[[10.0, 10.5], [11.0, 11.5]]],),
         ),
-        example(
-            "six tokens with four heads on two ranks",
-            *[(100.0 * r + np.arange(24.0).reshape(3, 4, 2),) for r in range(2)],
-        ),
-        example(
-            "six tokens with six heads on three ranks",
-            *[(100.0 * r + np.arange(12.0).reshape(2, 6, 1),) for r in range(3)],
-        ),
-        example(
-            "two ranks, three heads",
-            *[(100.0 * r + np.arange(6.0).reshape(1, 3, 2),) for r in range(2)],
-        ),
+        example("four tokens with four heads on two ranks", *numbered(2, 2, 4)),
+        example("six tokens with six heads on three ranks", *numbered(3, 2, 6)),
+        example("two tokens with three heads on two ranks", *numbered(2, 1, 3)),
     ],
 )
 def ulysses_all_to_all(comm, X_u):
