@@ -26,6 +26,7 @@ from attention_lib.compare import (
     compare,
     compare_written,
     describe,
+    named_by_rank,
     over_budget,
     same_data,
 )
@@ -185,21 +186,22 @@ def _kept(answer: public.Answer) -> public.Answer:
 def _changed(exercise: public.Exercise, before: tuple[Any, ...], after: tuple[Any, ...]) -> str | None:
     if exercise.agreement.written:
         return None
-    changed = [name for name, old, new in _by_name(exercise, before, after) if not same_data(old, new)]
-    if not changed:
+    which = " and ".join(_names_of_changed(exercise, before, after))
+    if not which:
         return None
-    which = " and ".join(changed)
     return f"the answer is right, but the function changed its argument {which} in place: work on a copy"
 
 
-def _by_name(exercise: public.Exercise, *arguments: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """Each argument's name and its value in each of `arguments`, on ranks rank by rank."""
+def _names_of_changed(
+    exercise: public.Exercise, before: tuple[Any, ...], after: tuple[Any, ...]
+) -> Iterator[str]:
     if not exercise.agreement.on_ranks:
-        yield from zip(exercise.parameters, *arguments, strict=False)
+        triples = zip(exercise.parameters, before, after, strict=False)
+        yield from (name for name, old, new in triples if not same_data(old, new))
         return
-    for rank, given in enumerate(zip(*arguments, strict=True)):
-        for name, *values in zip(exercise.parameters[1:], *given, strict=False):
-            yield f"{name} of rank {rank}", *values
+    for rank, given in enumerate(zip(before, after, strict=True)):
+        triples = zip(exercise.parameters[1:], *given, strict=False)
+        yield from (f"{name} of rank {rank}" for name, old, new in triples if not same_data(old, new))
 
 
 def _raised(
@@ -242,7 +244,7 @@ def _report(exercise: public.Exercise, failed: list[Trial], hint: str | None) ->
         lines.append(_INDENT + first.place)
     if hint:
         lines += _wrapped(f"Hint: {hint}", "")
-    lines += [_line(name, value) for name, value in _by_name(exercise, first.example.arguments)]
+    lines += [_line(name, value) for name, value in _named(exercise, first.example.arguments)]
     if first.difference is not None and first.difference.where != () and first.difference.kind != "sent":
         lines += [
             *_answer_lines("expected", exercise, first.example.expected),
@@ -271,6 +273,13 @@ def _sentence(text: str) -> str:
 def _line(name: str, value: Any, between: str = " = ") -> str:
     start = _INDENT + name + between
     return start + _text(value).replace("\n", "\n" + " " * len(start))
+
+
+def _named(exercise: public.Exercise, arguments: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    """Each argument and its name."""
+    if exercise.agreement.on_ranks:
+        return named_by_rank(exercise.parameters[1:], arguments)
+    return zip(exercise.parameters, arguments, strict=False)
 
 
 def _answer_lines(whose: str, exercise: public.Exercise, answer: public.Answer) -> list[str]:

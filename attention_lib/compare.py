@@ -249,6 +249,15 @@ def over_budget(sent: Sequence[int], tolerance: Tolerance) -> Difference | None:
     return None
 
 
+def named_by_rank(parameters: Sequence[str], arguments: Sequence[Sequence[Any]]) -> Iterator[tuple[str, Any]]:
+    """The arguments of each rank under names to read; what all ranks are given alike comes once."""
+    for name, *values in zip(parameters, *arguments, strict=False):
+        if len(values) > 1 and all(same_data(values[0], value) for value in values[1:]):
+            yield f"{name} of every rank", values[0]
+        else:
+            yield from ((f"{name} of rank {rank}", value) for rank, value in enumerate(values))
+
+
 def _compare_ranks(expected: Sequence[Any], answer: Any, tolerance: Tolerance) -> Difference | None:
     """The answers of all ranks, one by one."""
     if type(answer) is not list or len(answer) != len(expected):

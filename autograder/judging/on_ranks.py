@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from attention_lib import ranks
-from attention_lib.compare import same_data
 from autograder.sandbox import script
 from autograder.sandbox.script import Call, Event, Let, Raised, Returned, Stand, Step, Undefined
 
@@ -52,22 +51,15 @@ def one_call_on_ranks(
     return [*inputs, CallOnRanks(function, tuple(names))]
 
 
-def named_on_ranks(parameters: Sequence[str], inputs: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """The `inputs` of such a script under names to read: what all ranks are given alike is named once."""
-    shown: list[tuple[str, Any]] = []
-    for parameter in parameters[1:]:
-        values = {name: value for name, value in inputs.items() if name.startswith(f"{parameter} of rank ")}
-        first, *others = values.values()
-        if others and all(same_data(first, other) for other in others):
-            shown.append((f"{parameter} of every rank", first))
-        else:
-            shown += values.items()
-    return tuple(shown)
-
-
 def is_on_ranks(steps: Sequence[Any]) -> bool:
     """Whether a script calls a function on several ranks."""
     return isinstance(steps[-1], CallOnRanks)
+
+
+def arguments_by_rank(steps: Sequence[Any]) -> list[list[Any]]:
+    """What each rank is given, without `comm`."""
+    named = {step.name: step.value for step in steps if isinstance(step, Let)}
+    return [[named[name] for name in names] for names in steps[-1].arguments]
 
 
 def scripts_of_ranks(steps: Sequence[Any]) -> list[list[Step]]:
@@ -91,16 +83,16 @@ def perform(steps: Sequence[Any], functions: Mapping[str, Any]) -> list[Event]:
     function = functions.get(call.function)
     if not callable(function):
         return [Undefined(call.function, None if function is None else type(function).__name__)]
-    named = {step.name: script.snapshot(step.value) for step in steps if isinstance(step, Let)}
-    arguments = [[named[name] for name in names] for names in call.arguments]
+    arguments = script.snapshot(arguments_by_rank(steps))
+    left = tuple(argument for given in arguments for argument in given)
     try:
         results = ranks.run(len(arguments), lambda comm: function(comm, *arguments[comm.rank]))
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        return [Raised(type(error).__name__, str(error), tuple(named.values()))]
+        return [Raised(type(error).__name__, str(error), left)]
     value = [script.snapshot(result) for result in results]
-    return [ReturnedByRanks(value, tuple(named.values()), tuple(results.bytes_sent))]
+    return [ReturnedByRanks(value, left, tuple(results.bytes_sent))]
 
 
 def gets_stuck(events: Sequence[Event]) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attention_lib.compare import Difference, Opaque, same_data
+from attention_lib.compare import Difference, Opaque, named_by_rank, same_data
 from autograder.exercise import LEAVES_INPUTS_ALONE, Exercise, Misconception, Outcome
 from autograder.judging.cases import HiddenCase
-from autograder.judging.on_ranks import named_on_ranks
+from autograder.judging.on_ranks import arguments_by_rank
 from autograder.judging.verdict import AspectVerdict, Evidence, ExerciseVerdict
 from autograder.sandbox.script import Call, Event, Raised, Returned, Undefined
 
@@ -145,7 +145,7 @@ def _evidence(exercise: Exercise, asked: Sequence[Asked]) -> Evidence | None:
     if wrong is None:
         return None
     if exercise.on_ranks:
-        inputs = named_on_ranks(exercise.parameters, wrong.case.inputs)
+        inputs = tuple(named_by_rank(exercise.parameters[1:], arguments_by_rank(wrong.case.steps)))
     else:
         call = next(step for step in wrong.case.steps if isinstance(step, Call))
         parameter = dict(

@@ -10,12 +10,13 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 import attention_lib
+from attention_lib.compare import named_by_rank
 from autograder import library
 from autograder.authoring.examples import examples_text
 from autograder.exercise import Outcome
 from autograder.judging.feedback import outputs
 from autograder.judging.judge import Judge
-from autograder.judging.on_ranks import named_on_ranks, perform
+from autograder.judging.on_ranks import perform
 from autograder.judging.runner import run
 from autograder.library import UserError
 from autograder.sandbox.client import Limits, Sandbox
@@ -368,6 +369,5 @@ def test_feedback_names_what_each_rank_was_given_and_gave(lesson, judge):
 
 def test_what_all_ranks_are_given_alike_is_named_once():
     one, other = np.zeros(2), np.ones(2)
-    inputs = {"Q of rank 0": one, "K of rank 0": one, "Q of rank 1": one.copy(), "K of rank 1": other}
-    named = named_on_ranks(("comm", "Q", "K"), inputs)
+    named = named_by_rank(("Q", "K"), [(one, one), (one.copy(), other)])
     assert [name for name, _ in named] == ["Q of every rank", "K of rank 0", "K of rank 1"]
