@@ -49,8 +49,8 @@ mpi_rank.answer(MPI.COMM_WORLD, Path({folder!r}), {name!r}, {size}, {limit}, {re
 """
 #: One thread for each rank, or the ranks' times would be those of threads that wait for each other;
 #: all ranks on this machine, whatever batch system is around; root and more ranks than cores are fine.
-#: mpich's ranks wait by asking over and over: with PROGRESS_THROTTLE one that has asked 4,096 times sleeps for
-#: a moment. On 2 cores a ring of 8 then takes 47 ms instead of 100; one of 2 or 4 as long as without, or less.
+#: mpich's ranks wait by asking over and over: with PROGRESS_THROTTLE one that has asked often sleeps for a
+#: moment. On 2 cores a ring of 8 then takes 47 ms instead of 100; one of 2 or 4 as long as without, or less.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
