@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
 from attention_lib.costs import Machine
@@ -315,6 +316,7 @@ def test_different_roots_are_a_mismatch():
         ("send", "no operation of a rank: expected send, recv, sendrecv, bcast"),
         (Operation("reduce"), "no operation of a rank"),
         (Operation(["send"]), "no operation of a rank"),
+        (Operation(np.array(["send", "recv"])), "no operation of a rank"),
         (Operation("barrier", [1]), "no operation of a rank"),
         (Operation("send", ("a",)), "dest is None: expected a rank from 0 to 2"),
         (send("a", 3), "dest is 3: expected a rank from 0 to 2"),
