@@ -144,4 +144,7 @@ def _operation(heard: tuple[Any, ...]) -> Operation:
 def _parcel(payload: Any) -> _Parcel:
     if not isinstance(payload, bytes):
         raise ValueError("a message to another rank that is not encoded")
-    return _Parcel(payload, payload_bytes(wire.decode(payload)))
+    try:
+        return _Parcel(payload, payload_bytes(wire.decode(payload)))
+    except TypeError as error:
+        raise ValueError(str(error)) from None

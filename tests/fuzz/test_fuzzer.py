@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from attention_lib.compare import Opaque
 from autograder.sandbox import wire
 from autograder.sandbox.client import NoSandbox
 
@@ -192,7 +193,12 @@ def test_a_kept_input_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.Mon
         run.main(["nothing"])
 
 
-def test_ranks_may_ask_for_what_no_rank_can() -> None:
-    """Found by the fuzzer: a field that an operation does not look at was read when the deadlock was told."""
-    asked = [("recv", [], None, 0, np.ones(2), None, 0)] * 3
-    TARGETS["ranks"](wire.encode(asked))
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("recv", [], None, 0, np.ones(2), None, 0),  # its sendtag was read when the deadlock was told
+        ("allgather", [wire.encode(Opaque("object"))], None, None, 0, None, 0),  # weighs nothing
+    ],
+)
+def test_ranks_may_ask_for_what_no_rank_can(asked: tuple[Any, ...]) -> None:
+    TARGETS["ranks"](wire.encode([asked] * 3))
