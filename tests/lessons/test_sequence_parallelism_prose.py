@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from attention_lib import ranks, real_model, timeline
+from attention_lib import measure, ranks, real_model, timeline
 
 from .conftest import SOLUTIONS, library
 from .test_sources import provided_code
@@ -188,10 +188,16 @@ def stated(right, world):
         ("A ring of 128 GPUs needs {:.0f} ms", 1000 * max(computing(128), passing_on(128, KV_HEADS))),
         ("A ring of 1,024 needs {:.0f}:", 1000 * max(computing(1024), passing_on(1024, KV_HEADS))),
         ("here {:,.0f} tokens on a rank, that is, up to {:.0f} ranks", least, math.floor(TOKENS / least)),
-        ("needs {:.0f} GiB for each layer", cache / LAYERS / 2**30),
-        ("That takes {:.0f} ms at 1,024 GPUs", 1000 * hybrid),
+        ("and {:.0f} GiB for each layer", cache / LAYERS / 2**30),
         ("about equal: {:.0f} and {:.0f} µs", step, exchange),
         ("hiding saves {:.0f} of {:.0f} µs", last_step, last_step + last_exchange),
+        (
+            "Of the {:.0f} µs of sending {:.0f} are",
+            last_exchange,
+            1e6 * world["block_bytes"](1024, KV_HEADS) / NETWORK,
+        ),
+        ("blocks of {:,} tokens. That takes {:.0f} ms", TOKENS // 128, 1000 * hybrid),
+        ("close to the {:.0f} ms of computing", 1000 * computing(1024)),
         ("takes {:.0f} s, its matrices {:.0f} s: {:.0f} s", attention, matrices, attention + matrices),
     ]
 
@@ -241,6 +247,14 @@ def test_ring_sends_no_more_than_the_text_from_any_rank(right):
     assert f"{most:,}: four fifths" in plain(TEXT)
     assert keys_and_values * 4 / 5 <= most < keys_and_values * 4 / 5 * 1.01
     assert keys_and_values * 4 <= together < keys_and_values * 4 * 1.01
+
+
+def test_one_process_grows_by_what_the_prose_says(right):
+    """98 MiB: three arrays of the size of the scores at once, and a little."""
+    Q = np.random.default_rng(0).normal(size=(2048, 64))
+    peak = measure.peak_bytes(ranks.run, 1, right["ring_attention"].reference, Q, Q, Q, False) / 2**20
+    assert "from about 98 MiB" in plain(TEXT)
+    assert peak == pytest.approx(98, abs=4)
 
 
 def test_blocks_of_scores_come_down_to_a_quarter():
