@@ -17,10 +17,11 @@ class UserError(Exception):
 
 @dataclass(frozen=True)
 class Library:
-    """What one lesson asks, in the order of its file: exercises, questions and free texts by name."""
+    """What one lesson asks, in the order of its file: exercises, questions and free texts by name; and the
+    folder that it was loaded from."""
 
     lesson: str
-    module: ModuleType
+    solutions: Path
     exercises: dict[str, Exercise]
     questions: dict[str, Question]
     free_texts: dict[str, FreeText]
@@ -62,17 +63,24 @@ def lesson_of(solutions: Path, notebook: Path) -> str:
     )
 
 
+def exercise_files(solutions: Path, lesson: str) -> list[Path]:
+    """The files that hold the exercises of `lesson`: `exercises/TOPIC.py`, or the folder `exercises/TOPIC` with
+    an `__init__.py` that names them in the order of the lesson."""
+    single = solutions / "exercises" / f"{topic(lesson)}.py"
+    return sorted(single.with_suffix("").glob("*.py")) or [single]
+
+
 def load(solutions: Path, lesson: str) -> Library:
     """Load the exercises of `lesson`. Raises UserError when the lesson does not exist."""
     known = lesson_names(solutions)
-    path = solutions / "exercises" / f"{topic(lesson)}.py"
+    path = exercise_files(solutions, lesson)[0]  # __init__.py comes before all letters
     if lesson not in known or not path.is_file():
         raise UserError(f"no lesson {lesson!r} in {solutions}: expected one of {', '.join(known) or 'none'}")
     module = _import(path, f"_hidden_{topic(lesson)}")
     found = list(vars(module).values())
     return Library(
         lesson,
-        module,
+        solutions,
         {item.name: item for item in found if isinstance(item, Exercise)},
         {item.name: item for item in found if isinstance(item, Question)},
         {item.name: item for item in found if isinstance(item, FreeText)},
@@ -80,9 +88,13 @@ def load(solutions: Path, lesson: str) -> Library:
 
 
 def _import(path: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
+    """The module, or the package that an `__init__.py` is, as it is on disk now."""
+    parts = [str(path.parent)] if path.name == "__init__.py" else None
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=parts)
     if spec is None or spec.loader is None:
         raise UserError(f"{path} can't be imported as Python")
+    for loaded in [loaded for loaded in sys.modules if loaded.startswith(f"{name}.")]:
+        del sys.modules[loaded]
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

@@ -187,7 +187,7 @@ def _require_defined(path: Path, library: Library, exercise: Exercise, defined: 
     node = found[1]
     # Without its decorators: they are the library's, not the notebook's.
     read = read_names(node.args).union(*map(read_names, statements(node)))
-    from_library = (read - bound_names(node)) & set(vars(library.module))
+    from_library = (read - bound_names(node)) & set(exercise.reference.__globals__)
     missing = sorted(from_library - defined)
     if missing:
         raise UserError(

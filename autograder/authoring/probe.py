@@ -50,7 +50,7 @@ def passing_callables(loaded: Sequence[Library], texts: Mapping[str, str], libra
     if not loaded:
         return []
     task = {
-        "libraries": [[str(_solutions(library)), library.lesson] for library in loaded],
+        "libraries": [[str(library.solutions.resolve()), library.lesson] for library in loaded],
         "home": str(library_dir.parent.resolve()),
         "package": library_dir.name,
         "notebooks": {name: text for name, text in texts.items() if name.endswith(".ipynb")},
@@ -60,10 +60,6 @@ def passing_callables(loaded: Sequence[Library], texts: Mapping[str, str], libra
     return [
         f"{where}: calling {name} answers {exercise} ({aspect})" for where, name, exercise, aspect in found
     ]
-
-
-def _solutions(library: Library) -> Path:
-    return Path(str(library.module.__file__)).resolve().parent.parent
 
 
 def _run(task: str, folder: Path) -> list[list[str]]:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from autograder.course import Course
-from autograder.library import topic
+from autograder.library import exercise_files
 
 #: What the numbers of a grade depend on, besides this repository's own code.
 ENGINE_PACKAGES = ("numpy", "ipython")
@@ -21,7 +21,7 @@ PACKAGE = Path(__file__).parents[1]
 def engine_digest(course: Course, lesson: str, *settings: object) -> str:
     """Changes with anything that a grade of `lesson` depends on besides the submission: the exercises, the
     released notebook, the class's secret, what is installed, and `settings`."""
-    exercises = course.solutions / "exercises" / f"{topic(lesson)}.py"
+    exercises = exercise_files(course.solutions, lesson)
     return digest_of(
         [
             *(
@@ -30,7 +30,7 @@ def engine_digest(course: Course, lesson: str, *settings: object) -> str:
             ),
             *map(repr, settings),
             course.secret(),
-            *(_content(path) for path in (exercises, course.released(lesson))),
+            *(_content(path) for path in (*exercises, course.released(lesson))),
         ]
     )
 

@@ -22,7 +22,7 @@ from autograder.classroom.engine import installed
 from autograder.classroom.results import Result
 from autograder.classroom.worker import Job
 from autograder.course import Course
-from autograder.library import UserError, topic
+from autograder.library import UserError, exercise_files
 from autograder.sandbox.scratch import Scratch
 
 #: Where a course lies that is in no folder.
@@ -55,11 +55,11 @@ class PackedCourse(Course):
 
 def pack(course: Course, lesson: str) -> PackedCourse:
     """What grading `lesson` reads of `course`. Raises UserError when it is not there."""
-    exercises, released = f"solutions/exercises/{topic(lesson)}.py", f"notebooks/{lesson}/{lesson}.ipynb"
+    released = course.home / f"notebooks/{lesson}/{lesson}.ipynb"
+    read = [*exercise_files(course.solutions, lesson), released]
     files = {
         f"solutions/lessons/{lesson}.md": b"",  # its name alone says that there is such a lesson
-        exercises: _read(course.home / exercises),
-        released: _read(course.home / released),
+        **{path.relative_to(course.home).as_posix(): _read(path) for path in read},
         ".course_secret": course.secret().hex().encode(),
     }
     packed = tuple((name, zlib.compress(content)) for name, content in files.items())

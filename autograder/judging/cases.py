@@ -210,11 +210,21 @@ class HiddenCases:
 
     def _rebuilt(self, function: Function, standing_in: Mapping[str, Function]) -> Function:
         """`function` in a world where the stand-ins are the exercises of their names."""
-        world: dict[str, Any] = dict(function.__globals__)
-        for name, exercise in self._library.exercises.items():
-            world[name] = _in_world(exercise.reference, world)
-        world.update(standing_in)
-        return _in_world(function, world)
+        worlds: dict[int, dict[str, Any]] = {}
+
+        def world_of(other: Function) -> dict[str, Any]:
+            """The names of the file that `other` stands in."""
+            return worlds.setdefault(id(other.__globals__), dict(other.__globals__))
+
+        rebuilt = _in_world(function, world_of(function))
+        references = {
+            name: _in_world(exercise.reference, world_of(exercise.reference))
+            for name, exercise in self._library.exercises.items()
+        }
+        for world in worlds.values():
+            world.update(references)
+            world.update(standing_in)
+        return rebuilt
 
 
 def steps_of(exercise: Exercise, arguments: Sequence[Any]) -> list[Any]:

@@ -99,10 +99,19 @@ def test_unchanged_work_is_skipped_and_changed_work_is_not(small_class, hand_in)
     assert grades_of(small_class, "ben")["test_double"] == (3.0, False)
 
 
+def make_folder(path, more):
+    """The exercises in a folder, with `more` in a file of its own."""
+    folder = path.with_suffix("")
+    folder.mkdir()
+    path.rename(folder / "__init__.py")
+    (folder / "more.py").write_text(more)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         lambda course: append(course.solutions / "exercises" / "tiny.py", "# changed"),
+        lambda course: make_folder(course.solutions / "exercises" / "tiny.py", "# more"),
         lambda course: (course.library_dir / "compare.py").write_text("# changed\n"),
         lambda course: (course.root / ".course_secret").write_text("ab" * 32),
         lambda course: append(course.root / "nbgrader_config.py", "c.Limits.cell_seconds = 7"),

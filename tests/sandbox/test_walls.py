@@ -46,7 +46,7 @@ def test_folders_can_not_be_listed(child: Child, folder: str) -> None:
 
 
 def test_what_knows_an_answer_can_not_be_read_or_imported(child: Child) -> None:
-    for path in [*(ROOT / "solutions" / "exercises").glob("*.py"), ROOT / "autograder" / "library.py"]:
+    for path in [*(ROOT / "solutions" / "exercises").rglob("*.py"), ROOT / "autograder" / "library.py"]:
         assert attempt(child, f"open({str(path)!r})") == "PermissionError"
     assert attempt(child, "import solutions") == "ModuleNotFoundError"
     assert attempt(child, "import autograder.exercise") in ("PermissionError", "ModuleNotFoundError")

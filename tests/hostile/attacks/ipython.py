@@ -195,8 +195,8 @@ def magics(submission: HandedIn) -> None:
     submission.first(
         f"""
         !cat {COURSE}/solutions/*.txt {COURSE}/gradebook.db
-        %run -i {COURSE}/solutions/exercises/dot_product_similarity.py
-        %load {COURSE}/solutions/exercises/dot_product_similarity.py
+        %run -i {COURSE}/solutions/exercises/dot_product_similarity/dot_score.py
+        %load {COURSE}/solutions/exercises/dot_product_similarity/dot_score.py
         """
     )
     submission.fill("dot_score", WRONG)

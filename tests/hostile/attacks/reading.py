@@ -46,7 +46,7 @@ def solutions_by_absolute_path(submission: HandedIn) -> None:
     _search(
         submission,
         """
-        library = COURSE / "solutions/exercises/dot_product_similarity.py"
+        library = COURSE / "solutions/exercises/dot_product_similarity/dot_score.py"
         look(COURSE)
         look(COURSE / "solutions")
         look(COURSE / "solutions/canary.txt")
@@ -75,7 +75,7 @@ def solutions_by_relative_path(submission: HandedIn) -> None:
         ]
         for start in dict.fromkeys(starts):
             for folder in [start, *start.parents]:
-                for name in (".", "canary.txt", "exercises/dot_product_similarity.py"):
+                for name in (".", "canary.txt", "exercises/dot_product_similarity/dot_score.py"):
                     if (folder / "solutions" / name).exists():
                         look(folder / "solutions" / name)
         with contextlib.suppress(OSError):
