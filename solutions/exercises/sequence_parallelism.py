@@ -1509,11 +1509,11 @@ def large_scores_and_causal(rng):
 
 
 def many_tokens_on_four(rng):
-    return tokens_on_ranks(rng, 4, 101, 13, 11, True)
+    return tokens_on_ranks(rng, 4, 101, 13, 11, False)
 
 
 def many_tokens_on_five(rng):
-    return tokens_on_ranks(rng, 5, 148, 14, 10, True)
+    return tokens_on_ranks(rng, 5, 148, 14, 10, False)
 
 
 def bytes_for_passing_on(size, Q_u, K_u, V_u, causal):
