@@ -19,7 +19,7 @@ import numpy as np
 
 from attention_lib.compare import same_data
 from autograder.exercise import Function
-from autograder.sandbox.script import Stand, made_up, mark
+from autograder.sandbox.script import Stand, made_up, mark, parts
 
 #: Marks of the same arguments, computed in another order in single precision, differ by less.
 _SAME_MARK = 1e-5
@@ -39,16 +39,15 @@ class StandIn:
         self._kinds: dict[tuple[tuple[int, ...], ...], _Kind] = {}
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        given_back = self._function(*arguments, **named)
-        several = isinstance(given_back, tuple)
-        right = tuple(map(np.asarray, given_back if several else (given_back,)))
-        if any(result.dtype.kind != "f" for result in right):
-            raise NoStandIn(f"{self.name} gives {', '.join(str(result.dtype) for result in right)}")
-        given = (*arguments, *named.values())
+        right = _as_arrays(self._function(*arguments, **named))
+        results = parts(right)
+        if any(result.dtype.kind != "f" for result in results):
+            raise NoStandIn(f"{self.name} gives {', '.join(str(result.dtype) for result in results)}")
+        given = parts((*arguments, *named.values()))
         shapes = tuple(map(np.shape, given))
         if shapes not in self._kinds:
             self._kinds[shapes] = _Kind(given, self._rng)
-        return self._kinds[shapes].answer(given, right if several else right[0])
+        return self._kinds[shapes].answer(given, right)
 
     @property
     def step(self) -> Stand:
@@ -95,6 +94,11 @@ class _Kind:
                 visible.append(other)
         outcomes = tuple((one, self._phases_of(one)) for one in visible)
         return self._weights, self._scales, np.array(edges), outcomes
+
+
+def _as_arrays(results: Any) -> Any:
+    """What a function gave back, with an array for each result; tuples stay tuples."""
+    return tuple(map(_as_arrays, results)) if isinstance(results, tuple) else np.asarray(results)
 
 
 def _where_not_zero(right: Any) -> Any:

@@ -191,7 +191,7 @@ def standing_in(steps: Sequence[Step], namespace: MutableMapping[str, Any]) -> I
 
 def _stand_in(stand: Stand) -> Callable[..., Any]:
     def answer(*arguments: Any, **named: Any) -> Any:
-        given = (*arguments, *named.values())
+        given = parts((*arguments, *named.values()))
         for weights, scales, edges, outcomes in stand.kinds:
             if tuple(map(np.shape, weights)) == tuple(map(np.shape, given)):
                 place = mark(weights, scales, given)
@@ -199,6 +199,16 @@ def _stand_in(stand: Stand) -> Callable[..., Any]:
         raise LookupError(f"{stand.function} could not be run, and this call of it was not foreseen")
 
     return answer
+
+
+def parts(value: Any) -> tuple[Any, ...]:
+    """The arrays and numbers in a tuple, or in a list of tuples or of arrays of several axes, however deep."""
+    several = isinstance(value, tuple) or (isinstance(value, list) and any(map(_is_large, value)))
+    return tuple(part for item in value for part in parts(item)) if several else (value,)
+
+
+def _is_large(item: Any) -> bool:
+    return isinstance(item, tuple) or (isinstance(item, np.ndarray) and item.ndim > 1)
 
 
 def mark(weights: Sequence[Any], scales: Sequence[float], arguments: Sequence[Any]) -> float:

@@ -111,7 +111,8 @@ def test_every_provided_cell_runs_on_right_functions_that_return_lists(lesson, c
 
 
 def _as_lists(value):
-    return [_as_lists(item) for item in value] if isinstance(value, tuple) else np.asarray(value).tolist()
+    several = isinstance(value, tuple) or (isinstance(value, list) and isinstance(value[0], np.ndarray))
+    return [_as_lists(item) for item in value] if several else np.asarray(value).tolist()
 
 
 def test_every_provided_cell_waits_for_functions_not_yet_written(lesson, capsys):

@@ -6,7 +6,7 @@ import numpy as np
 
 from autograder.exercise import alternative, aspect, example, exercise, misconception, unchanged, values
 
-from .decode_step import old_and_new_apart
+from .decode_step import decode_step
 from .shared import (
     causal,
     drawn,
@@ -133,7 +133,7 @@ def chunked_prefill(X, cache, W_q, W_k, W_v):
 def decoded_one_by_one(X, cache, W_q, W_k, W_v):
     rows = []
     for x in X:
-        row, cache = old_and_new_apart(x, cache, W_q, W_k, W_v)
+        row, cache = decode_step(x, cache, W_q, W_k, W_v)
         rows.append(row)
     return np.array(rows), cache
 

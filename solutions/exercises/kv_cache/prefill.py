@@ -6,7 +6,7 @@ import numpy as np
 
 from autograder.exercise import alternative, aspect, example, exercise, misconception, unchanged, values
 
-from .decode_step import old_and_new_apart
+from .decode_step import decode_step
 from .shared import causal, loud_matrices, loud_tokens, matrices, mixed, rounded_to, softmax_of
 
 
@@ -105,7 +105,7 @@ def prefill(X, W_q, W_k, W_v):
 def one_token_after_the_other(X, W_q, W_k, W_v):
     cache, rows = (np.zeros((0, W_k.shape[1])), np.zeros((0, W_v.shape[1]))), []
     for x in X:
-        row, cache = old_and_new_apart(x, cache, W_q, W_k, W_v)
+        row, cache = decode_step(x, cache, W_q, W_k, W_v)
         rows.append(row)
     return np.array(rows), cache
 
