@@ -7,6 +7,7 @@ import numpy as np
 from autograder.exercise import alternative, aspect, example, exercise, misconception, thrifty, values
 
 from .local_partial import local_partial
+from .merge_partials import merge_partials
 from .shared import drawn, largest, rising, rounded_to, scored
 
 
@@ -224,12 +225,7 @@ def query_by_query_to_the_left(comm, Q_u, K_u, V_u, causal):
         if s < P - 1:
             K_u = comm.sendrecv(K_u, (r - 1) % P, sendtag=1, source=(r + 1) % P, recvtag=1)
             V_u = comm.sendrecv(V_u, (r - 1) % P, sendtag=2, source=(r + 1) % P, recvtag=2)
-    rows = np.zeros((len(Q_u), V_u.shape[1]))
-    for i, found in enumerate(parts):
-        m = max(m_u for m_u, _, _ in found)
-        l = sum(math.exp(m_u - m) * l_u for m_u, l_u, _ in found)
-        rows[i] = sum(math.exp(m_u - m) * o_u for m_u, _, o_u in found) / l
-    return rows
+    return np.array([merge_partials(found) for found in parts]).reshape(len(Q_u), V_u.shape[1])
 
 
 @alternative(ring_attention)
