@@ -212,19 +212,19 @@ def ring_attention(comm, Q_u, K_u, V_u, causal):
 
 
 @alternative(ring_attention)
-def query_by_query_to_the_left(comm, Q_u, K_u, V_u, causal):
-    """The blocks go the other way round, and a query's partial results are merged at the end."""
+def query_by_query_from_partial_results(comm, Q_u, K_u, V_u, causal):
+    """What a query finds in each block is merged at the end; keys and values travel one after the other."""
     P, r = comm.size, comm.rank
     lengths = comm.allgather(len(K_u))
     parts = [[] for _ in Q_u]
     for s in range(P):
-        before = sum(lengths[: (r + s) % P])
+        before = sum(lengths[: (r - s) % P])
         for i, q in enumerate(Q_u):
             seen = max(0, sum(lengths[:r]) + i + 1 - before) if causal else len(K_u)
             parts[i].append(local_partial(q, K_u[:seen], V_u[:seen]))
         if s < P - 1:
-            K_u = comm.sendrecv(K_u, (r - 1) % P, sendtag=1, source=(r + 1) % P, recvtag=1)
-            V_u = comm.sendrecv(V_u, (r - 1) % P, sendtag=2, source=(r + 1) % P, recvtag=2)
+            K_u = comm.sendrecv(K_u, (r + 1) % P, sendtag=1, source=(r - 1) % P, recvtag=1)
+            V_u = comm.sendrecv(V_u, (r + 1) % P, sendtag=2, source=(r - 1) % P, recvtag=2)
     return np.array([merge_partials(found) for found in parts]).reshape(len(Q_u), V_u.shape[1])
 
 
@@ -257,6 +257,7 @@ def even_ranks_send_first(comm, Q_u, K_u, V_u, causal):
 
 @alternative(ring_attention)
 def with_the_positions_beside_the_keys(comm, Q_u, K_u, V_u, causal):
+    """The blocks go the other way round, and say themselves which tokens they hold."""
     start = sum(comm.allgather(len(K_u))[: comm.rank])
     i = np.arange(start, start + len(Q_u))
     block, j = np.hstack([K_u, V_u]), i
@@ -270,7 +271,7 @@ def with_the_positions_beside_the_keys(comm, Q_u, K_u, V_u, causal):
         both = np.exp(m - larger)[:, None] * both + votes @ np.column_stack([V, np.ones(len(V))])
         m = larger
         if step + 1 < comm.size:
-            to, source = (comm.rank + 1) % comm.size, (comm.rank + comm.size - 1) % comm.size
+            source, to = (comm.rank + 1) % comm.size, (comm.rank + comm.size - 1) % comm.size
             block, j = comm.sendrecv([block, j], dest=to, source=source)
     return both[:, :-1] / both[:, -1:]
 
