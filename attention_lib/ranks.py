@@ -15,13 +15,14 @@ sent. `send` waits for its receiver. What is counted, and how the simulated cloc
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import copy
 import ctypes
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -117,24 +118,30 @@ class _Rank:
             self._thread.start()
         else:
             self._answered.put(self._answer)
-        operation = self._asked.get()
+        operation = self._next_asked()
         if self._error is not None:
             self._error.add_note(f"on {self._name}")
             raise self._error
         return operation
 
+    def _next_asked(self) -> Operation | None:
+        """What the thread asks for. An interrupt that comes just before the wait is seen half a second later."""
+        while True:
+            with contextlib.suppress(Empty):
+                return self._asked.get(timeout=0.5)
+
     def give(self, payloads: tuple[Any, ...]) -> None:
         self._answer = _copied(payloads)  # one object may go to several ranks
 
     def close(self) -> None:
-        """End the thread wherever it is. One that is in a long call of NumPy is left behind after a second,
-        as a daemon, and ends when that call does."""
+        """End the thread wherever it is. One that waits ends by itself, one that computes is interrupted
+        after a second; one in a long call of NumPy is left behind, as a daemon, and ends when that does."""
         if self._thread is None:
             return
         self._over = True
         self._answered.put(())
-        for _ in range(20):
-            self._thread.join(0.05)
+        for patience in (1, *[0.05] * 20):
+            self._thread.join(patience)
             if not self._thread.is_alive() or self._unwound > self._MOST_UNWINDING:
                 return
             ident = ctypes.c_ulong(self._thread.ident or 0)

@@ -64,8 +64,8 @@ def lesson_of(solutions: Path, notebook: Path) -> str:
 
 
 def exercise_files(solutions: Path, lesson: str) -> list[Path]:
-    """The files that hold the exercises of `lesson`: `exercises/TOPIC.py`, or the folder `exercises/TOPIC` with
-    an `__init__.py` that names them in the order of the lesson."""
+    """The files that hold the exercises of `lesson`: `exercises/TOPIC.py`, or those in the folder
+    `exercises/TOPIC`, whose `__init__.py` names them in the order of the lesson."""
     single = solutions / "exercises" / f"{topic(lesson)}.py"
     return sorted(single.with_suffix("").glob("*.py")) or [single]
 

@@ -15,8 +15,11 @@ from attention_lib.comm import payload_bytes
 from attention_lib.routing import Deadlock, Mismatch, Operation, Router, drive, validate
 from autograder.judging.on_ranks import ReturnedByRanks, scripts_of_ranks
 from autograder.sandbox import wire
-from autograder.sandbox.client import Child
-from autograder.sandbox.script import Event, Let, Raised, Returned, Step, Undefined
+from autograder.sandbox.client import Child, ChildDied, ChildTimedOut
+from autograder.sandbox.script import Event, Let, Raised, Step, Undefined
+
+#: How often a rank may ask for more after its end.
+_MOST_UNWINDING = 3
 
 
 class Ended(Exception):
@@ -51,9 +54,15 @@ class RankProcesses:
         except BaseException:
             self.close()
             raise
-        if not isinstance(event, Returned):
-            self.close()  # the other ranks still wait
+        self._keep_those_that_end(ports)
         return [event]
+
+    def _keep_those_that_end(self, ports: Sequence[Port]) -> None:
+        """Of the children behind `ports`, some of which may wait for what never comes."""
+        lost = {port.child for port in ports if not port.ends()}
+        for child in lost:
+            child.kill()
+        self._children = [child for child in self._children if child not in lost]
 
     def __bool__(self) -> bool:
         """Whether there are any that may have been asked already."""
@@ -99,24 +108,27 @@ class Port:
     value: Any = None
 
     def __init__(self, child: Child, rank: int, size: int, script: Sequence[Step]):
-        self._child = child
+        self.child = child
         self._rank = rank
         self._size = size
         self._script = script
         self.arguments = [step.value for step in script if isinstance(step, Let)]
+        self._waits = self._has_ended = False
         self._clock = child.ask_on_rank(rank, size, script)
 
     def next(self) -> Operation | None:
         """What the rank does next, None at its end. Raises Ended where that is no value."""
-        heard = self._child.heard(self._script, self._clock)
+        heard = self.child.heard(self._script, self._clock)
         if isinstance(heard, list):
+            self._has_ended = True
             self._end(*heard)
             return None
+        self._waits = True
         try:
             operation = _operation(heard)
             validate(self._rank, operation, self._size)
         except ValueError as error:
-            self._child.refuse(str(error))
+            self.child.refuse(str(error))
         return operation
 
     def _end(self, event: Event) -> None:
@@ -130,7 +142,23 @@ class Port:
         self.value = event.value
 
     def give(self, payloads: Sequence[_Parcel]) -> None:
-        self._child.tell([parcel.data for parcel in payloads], self._clock)
+        self._waits = False
+        self.child.tell([parcel.data for parcel in payloads], self._clock)
+
+    def ends(self) -> bool:
+        """Whether the rank's call is over, or ends in a moment when what it waits for never comes."""
+        clock = self.child.a_moment()
+        try:
+            for _ in range(_MOST_UNWINDING):
+                if self._has_ended:
+                    return True
+                if self._waits:
+                    self.child.tell(None, clock)
+                self._has_ended = isinstance(self.child.heard(self._script, clock), list)
+                self._waits = True
+        except (ChildDied, ChildTimedOut):
+            return False
+        return self._has_ended
 
 
 def _operation(heard: tuple[Any, ...]) -> Operation:

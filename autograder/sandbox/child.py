@@ -9,7 +9,7 @@ when these take too many bytes together, "look" name → "events"; "interrupted"
 
 "ask on rank" (rank, size, steps) → "events" too; before it come as many "comm" messages as the student's
 code has for the other ranks, (kind, payloads, dest, source, sendtag, recvtag, root), each answered by
-"given" payloads: encoded values, which only the ranks look into.
+"given" payloads: encoded values, which only the ranks look into; or by None, which ends the call.
 """
 
 from __future__ import annotations
@@ -49,6 +49,10 @@ Reply = tuple[str, Any]
 
 class Closed(Exception):
     """The other side is gone."""
+
+
+class CallOver(BaseException):
+    """What this rank waits for never comes: its call is over."""
 
 
 def live(end: int, walls: Walls, caps: Caps, shell: Shell, above: list[Layer]) -> None:
@@ -132,6 +136,8 @@ class Line:
         said = "comm", (operation.kind, payloads, *ends)
         self.channel.sendall(wire.frame(_encoded(self.number, said, self.caps)))
         _, _, given = wire.decode(_receive(self.channel), sys.maxsize)
+        if given is None:
+            raise CallOver
         return tuple(wire.decode(payload, sys.maxsize) for payload in given)
 
 

@@ -182,8 +182,12 @@ class Child:
             self._broken(f"a {word!r} in place of 'comm' or 'events'")
         return content
 
+    def a_moment(self) -> Clock:
+        """A clock for a rank that is to end now."""
+        return Clock(self.pid, math.inf, wall=_GRACE_SECONDS)
+
     def tell(self, content: Any, clock: Clock) -> None:
-        """Answer a "comm" message. Raises ChildTimedOut, ChildDied."""
+        """Answer a "comm" message; None ends the rank's call. Raises ChildTimedOut, ChildDied."""
         self._say(self._encoded("given", content), clock)
 
     def refuse(self, how: str) -> NoReturn:

@@ -202,7 +202,7 @@ def _stand_in(stand: Stand) -> Callable[..., Any]:
 
 
 def parts(value: Any) -> tuple[Any, ...]:
-    """The arrays and numbers in a tuple, or in a list of tuples or of arrays of several axes, however deep."""
+    """The arrays and numbers in a tuple, or in a list of tuples or of matrices, however deep."""
     several = isinstance(value, tuple) or (isinstance(value, list) and any(map(_is_large, value)))
     return tuple(part for item in value for part in parts(item)) if several else (value,)
 

@@ -30,6 +30,9 @@ class Scripted:
     def tell(self, content: list[bytes], clock: None) -> None:
         self.told.append(content)
 
+    def a_moment(self) -> None:
+        return None
+
     def refuse(self, how: str) -> NoReturn:
         raise ChildDied(how)
 

@@ -10,16 +10,19 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 import attention_lib
+from attention_lib import ranks
 from attention_lib.compare import named_by_rank
 from autograder import library
 from autograder.authoring.examples import examples_text
 from autograder.exercise import Outcome
 from autograder.judging.feedback import outputs
 from autograder.judging.judge import Judge
-from autograder.judging.on_ranks import perform
+from autograder.judging.on_ranks import one_call_on_ranks, perform
+from autograder.judging.rank_processes import RankProcesses
 from autograder.judging.runner import run
 from autograder.library import UserError
 from autograder.sandbox.client import Limits, Sandbox
+from autograder.sandbox.script import Raised
 
 EXERCISES = '''
 import numpy as np
@@ -334,10 +337,6 @@ def test_float16_arrays_keep_their_dtype_on_the_way(verdict):
 
 
 def test_the_judge_weighs_as_the_notebook_does(lesson, sandbox):
-    from attention_lib import ranks
-    from autograder.judging.on_ranks import one_call_on_ranks
-    from autograder.judging.rank_processes import RankProcesses
-
     source = "def f(comm, x):\n    comm.bcast(x, root=2)\n    return comm.allgather((x, 1, 'two'))[0][0]"
     world: dict = {}
     exec(source, world)
@@ -356,6 +355,37 @@ def test_the_judge_weighs_as_the_notebook_does(lesson, sandbox):
         processes.close()
     assert event.sent == tuple(here.bytes_sent)
     assert len(set(event.sent)) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        ("comm.recv(source=comm.rank)", 3),
+        ("comm.barrier() if comm.rank else comm.bcast(1)", 3),
+        ("comm.barrier() if comm.rank else missing", 3),
+        ("while True:\n        try: comm.recv(source=comm.rank)\n        except BaseException: pass", 6),
+    ],
+)
+def test_a_child_whose_call_can_be_ended_is_asked_again(sandbox, body, made):
+    source = (
+        f"def stuck(comm):\n    {body}\ndef f(comm, x):\n    return comm.allreduce(x) if x else stuck(comm)"
+    )
+    children = []
+
+    def ready():
+        children.append(sandbox.child())
+        children[-1].run_cell(source)
+        return children[-1]
+
+    processes = RankProcesses(ready)
+    try:
+        [stuck] = processes.ask(one_call_on_ranks("f", ("comm", "x"), [(0,)] * 3))
+        [event] = processes.ask(one_call_on_ranks("f", ("comm", "x"), [(1,)] * 3))
+    finally:
+        processes.close()
+    assert isinstance(stuck, Raised)
+    assert event.value == [3, 3, 3]
+    assert len(children) == made
 
 
 def test_feedback_names_what_each_rank_was_given_and_gave(lesson, judge):
