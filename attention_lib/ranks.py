@@ -15,7 +15,6 @@ sent. `send` waits for its receiver. What is counted, and how the simulated cloc
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import copy
 import ctypes
@@ -125,10 +124,12 @@ class _Rank:
         return operation
 
     def _next_asked(self) -> Operation | None:
-        """What the thread asks for. An interrupt that comes just before the wait is seen half a second later."""
+        """What the thread asks for. An interrupt that comes just before the wait is seen when it is over."""
         while True:
-            with contextlib.suppress(Empty):
+            try:
                 return self._asked.get(timeout=0.5)
+            except Empty:
+                continue
 
     def give(self, payloads: tuple[Any, ...]) -> None:
         self._answer = _copied(payloads)  # one object may go to several ranks
