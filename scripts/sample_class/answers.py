@@ -98,18 +98,23 @@ def _modules_of(function: Callable[..., Any]) -> list[str]:
 
 
 def _helpers_of(function: Callable[..., Any]) -> list[FunctionType]:
-    """Functions of the same module that `function` calls by name, deepest first; exercises are not among
+    """Functions of the same lesson that `function` calls by name, deepest first; exercises are not among
     them, since the notebook has those."""
     found: list[FunctionType] = []
     for name in _names_in(function):
         value = function.__globals__.get(name)
         if (
             isinstance(value, FunctionType)
-            and value.__module__ == function.__module__
+            and _lesson_of(value) == _lesson_of(function)
             and value is not function
         ):
             found += [helper for helper in [*_helpers_of(value), value] if helper not in found]
     return found
+
+
+def _lesson_of(function: Callable[..., Any]) -> str:
+    """The package or module that holds all exercises of its lesson."""
+    return function.__module__.split(".")[0]
 
 
 def _names_in(function: Callable[..., Any]) -> list[str]:
