@@ -276,7 +276,7 @@ def stated(world):
         ("are copied: {:.0f} MB, for the sake of {:,} bytes", 1000 * 128 * 8 / 1e6, 128 * 8),
         ("one row, {:,} bytes, and the small change", 2 * 64 * 8),
         ("concatenating copies {:.0f} MB of rows", copied_by_concatenating(1024, 64, 64) / 1e6),
-        ("writes {:.0f} MiB in all", 1024 * 2 * 64 * 8 / 2**20),
+        ("writes {:.0f} MB in all", 1024 * 2 * 64 * 8 / 1e6),
         ("\\;=\\; {} \\text{{ bytes.}}", oracle(LESSON).kv_cache_bytes(2, 3, 4, 5)),
         (
             "GPT-3 reaches the line at {:,.0f} tokens, Llama 3 8B at {:,.0f}",

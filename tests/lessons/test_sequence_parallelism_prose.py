@@ -189,16 +189,21 @@ def stated(right, world):
         ("A ring of 1,024 needs {:.0f}:", 1000 * max(computing(1024), passing_on(1024, KV_HEADS))),
         ("here {:,.0f} tokens on a rank, that is, up to {:.0f} ranks", least, math.floor(TOKENS / least)),
         ("and {:.0f} GiB for each layer", cache / LAYERS / 2**30),
-        ("about equal: {:.0f} and {:.0f} µs", step, exchange),
-        ("hiding saves {:.0f} of {:.0f} µs", last_step, last_step + last_exchange),
+        ("computes for {:.0f} µs and sends for {:.0f}: hiding", step, exchange),
+        ("It computes for {:.0f} µs and sends for {:.0f}, so", last_step, last_exchange),
         (
-            "Of the {:.0f} µs of sending {:.0f} are",
+            "Of these {:.0f} µs, {:.0f} are",
             last_exchange,
             1e6 * world["block_bytes"](1024, KV_HEADS) / NETWORK,
         ),
         ("blocks of {:,} tokens. That takes {:.0f} ms", TOKENS // 128, 1000 * hybrid),
         ("close to the {:.0f} ms of computing", 1000 * computing(1024)),
-        ("takes {:.0f} s, its matrices {:.0f} s: {:.0f} s", attention, matrices, attention + matrices),
+        (
+            "takes {:.1f} s and the products with its matrices {:.1f} s, together {:.0f} s",
+            attention,
+            matrices,
+            attention + matrices,
+        ),
     ]
 
 

@@ -68,8 +68,8 @@ cost_without_a_cache = question(
             "needed any more."
         ),
         "B": (
-            "For one new row, each step redoes the whole prefix: all projections and all pairs, $t^2$ "
-            "at step $t$."
+            "For the sake of one new row, each step redoes the whole prefix: all of its projections and "
+            "all of its pairs."
         ),
         "C": (
             "The weight matrices have to be read from memory anew for each token; the cache is where they "
@@ -82,7 +82,7 @@ cost_without_a_cache = question(
     },
     key="B",
     hints=[
-        ("A", "With a cache, how many keys does query t meet at step t? Which work is it that falls away?"),
+        ("A", "With a cache, how many keys does the new query meet? Which work is it that falls away?"),
         ("C", "What is in a KV cache: something of the model, or something of the text?"),
         ("D", "With a causal mask, does the row of an old token change when a new one comes?"),
     ],

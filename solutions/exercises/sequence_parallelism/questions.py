@@ -66,8 +66,8 @@ averaged_local_softmax = question(
             "match."
         ),
         "D": (
-            "The attention over the whole sequence, if all GPUs take off the same largest score before "
-            "they use $\\exp$."
+            "Attention within each third, for want of a common largest score: if all GPUs took off the same "
+            "one before $\\exp$, it would be that of the whole."
         ),
     },
     key="C",
