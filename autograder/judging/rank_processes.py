@@ -37,6 +37,18 @@ class RankProcesses:
     def __init__(self, new_child: Callable[[], Child]):
         self._new_child = new_child
         self._children: list[Child] = []
+        self._cells = 0
+
+    def go_on(self, cells: Sequence[str]) -> None:
+        """Have them run those of the notebook's `cells` that came since; where one does not come through,
+        those that are asked next are new."""
+        try:
+            for child in self._children:
+                for source in cells[self._cells :]:
+                    child.run_cell(source)
+        except (ChildDied, ChildTimedOut):
+            self.close()
+        self._cells = len(cells)
 
     def ask(self, steps: Sequence[Any]) -> list[Event]:
         """The event of a script that calls a function on ranks. Raises ChildDied, ChildTimedOut."""

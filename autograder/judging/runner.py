@@ -89,7 +89,6 @@ class Session:
         except ChildDied as blamed:
             return Ran([_error_output("Stopped", blamed.reason)], Outcome.ERRORED, f"failed: {blamed.reason}")
         self._history.append(source)
-        self._ranks.close()
         failed = Outcome.ERRORED if ran.error else None
         return Ran(ran.outputs, failed, f"ended with {ran.error}" if ran.error else "")
 
@@ -128,6 +127,7 @@ class Session:
         """As `_with_child`, with a child for each rank."""
         self._require_time()
         is_new = not self._ranks
+        self._ranks.go_on(self._history)
         try:
             return self._ranks.ask(steps)
         except ChildDied as death:
@@ -190,6 +190,7 @@ class Session:
                 if isinstance(error, ChildDied):
                     self._require_blame(error)
                 del self._history[position]
+                self._ranks.close()  # their cells are counted
                 return False
         return True
 

@@ -357,6 +357,43 @@ def test_the_judge_weighs_as_the_notebook_does(lesson, sandbox):
     assert len(set(event.sent)) == 3
 
 
+FROM_LEFT = """
+def from_left(comm, X_u):
+    if comm.size == 3: raise ValueError(three)
+    left, right = (comm.rank - 1) % comm.size, (comm.rank + 1) % comm.size
+    return comm.sendrecv(X_u, dest=right, source=left)
+"""
+
+
+def notebook_of(*cells):
+    """A notebook with these cells; one that is an exercise's name is its check cell."""
+    made = new_notebook(cells=[new_code_cell(source) for source in cells])
+    for cell in made.cells:
+        if cell.source in ("total", "from_left"):
+            cell.metadata["nbgrader"] = {"grade_id": f"test_{cell.source}"}
+    return made
+
+
+def test_cells_between_two_exercises_reach_the_ranks_once_each(judge, sandbox, monkeypatch):
+    started = []
+    monkeypatch.setattr(sandbox, "child", lambda start=sandbox.child: started.append(start()) or started[-1])
+    counting = "runs = globals().get('runs', 0) + 1\nif runs > 1: raise SystemExit"
+    submitted = notebook_of(
+        "import numpy as np", counting, TOTAL, "total", "three = '3'", FROM_LEFT, "from_left"
+    )
+    verdicts = run(submitted, judge, sandbox, sandbox.limits).exercises
+    assert (verdicts["total"].score, verdicts["from_left"].score) == (5, 3)
+    assert len(started) == 1 + 3
+
+
+def test_a_cell_that_ends_a_rank_leaves_the_other_exercises_their_points(judge, sandbox):
+    asked = TOTAL.replace("    return", "    global asked\n    asked = True\n    return")
+    ends = "import os\nif 'asked' in globals(): os._exit(0)"
+    submitted = notebook_of("import numpy as np", asked, "total", ends, "three = '3'", FROM_LEFT, "from_left")
+    verdicts = run(submitted, judge, sandbox, sandbox.limits).exercises
+    assert (verdicts["total"].score, verdicts["from_left"].score) == (5, 3)
+
+
 @pytest.mark.parametrize(
     ("body", "made"),
     [
