@@ -133,7 +133,7 @@ def test_what_the_free_slots_hold_does_not_matter(right, left_there):
 def test_gather_pages_undoes_any_paging(right):
     rng = np.random.default_rng(2)
     for size in (1, 2, 3, 7):
-        for length in range(12):
+        for length in range(1, 12):
             rows = rng.normal(size=(length, 4))
             table = rng.permutation(12)[: -(-length // size) + 1]
             pages = np.full((12, size, 4), np.nan)
@@ -179,6 +179,103 @@ def test_recomputing_the_prefix_looks_right_in_an_honest_session():
 def test_recomputing_the_prefix_earns_nothing(name, secret):
     """Its past is the one it has seen, and the cache holds another."""
     assert verdict_on(LESSON, name, recomputing()[name], secret).score == 0
+
+
+def sharing_one_buffer():
+    """The lesson's functions with rows kept in one buffer for all texts, and views of it handed out."""
+    room = {}
+
+    def kept(which, old, new):
+        buffer = room.setdefault((which, old.shape[1]), np.zeros((64, old.shape[1])))
+        buffer[: len(old)] = old
+        buffer[len(old) : len(old) + len(new)] = new
+        return buffer[: len(old) + len(new)]
+
+    def append(K, V, k_new, v_new):
+        return kept("K", K, k_new), kept("V", V, v_new)
+
+    def prompt(X, W_q, W_k, W_v):
+        output, _ = oracle(LESSON).prefill(X, W_q, W_k, W_v)
+        return output, append(*empty(W_k.shape[1], W_v.shape[1]), X @ W_k, X @ W_v)
+
+    def chunk(X, cache, W_q, W_k, W_v):
+        output, _ = oracle(LESSON).chunked_prefill(X, cache, W_q, W_k, W_v)
+        return output, append(*cache, X @ W_k, X @ W_v)
+
+    def step(x_t, cache, W_q, W_k, W_v):
+        [output], cache = chunk(x_t[None], cache, W_q, W_k, W_v)
+        return output, cache
+
+    return {"kv_append": append, "prefill": prompt, "chunked_prefill": chunk, "decode_step": step}
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("name", ["kv_append", "decode_step", "prefill", "chunked_prefill"])
+def test_a_buffer_shared_by_all_texts_costs_points(name, secret):
+    """Fails when an answer may change while another text is worked on."""
+    verdict = verdict_on(LESSON, name, sharing_one_buffer()[name], secret)
+    lost = {aspect.name for aspect in verdict.aspects if aspect.score == 0}
+    assert lost == {"a cache of its own" if name == "kv_append" else "values", "leaves its inputs alone"}
+
+
+def remembering():
+    """A chunk and a step that go on with a cache of their own, as long as its length is the one they get."""
+    own = {}
+
+    def chunk(X, cache, W_q, W_k, W_v):
+        mine = own.get((W_k.shape, W_v.shape), cache)
+        output, grown = oracle(LESSON).chunked_prefill(
+            X, mine if len(mine[0]) == len(cache[0]) else cache, W_q, W_k, W_v
+        )
+        own[W_k.shape, W_v.shape] = tuple(map(np.array, grown))
+        return output, grown
+
+    def step(x_t, cache, W_q, W_k, W_v):
+        [output], cache = chunk(x_t[None], cache, W_q, W_k, W_v)
+        return output, cache
+
+    return {"chunked_prefill": chunk, "decode_step": step}
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("name", ["decode_step", "chunked_prefill"])
+def test_a_cache_remembered_beside_the_one_given_costs_the_values(name, secret):
+    verdict = verdict_on(LESSON, name, remembering()[name], secret)
+    lost = {aspect.name for aspect in verdict.aspects if aspect.score == 0}
+    assert lost == {"values", "leaves its inputs alone"}
+
+
+SHIFTS = {
+    "first": lambda scores: scores[0],
+    "last": lambda scores: scores[-1],
+    "mean": np.mean,
+    "all but the last": lambda scores: scores[:-1].max() if len(scores) > 1 else scores[0],
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize(
+    ("name", "shift"),
+    [
+        *(("decode_step", shift) for shift in SHIFTS),
+        *(("preallocated_attend", shift) for shift in ("first", "last", "mean")),
+    ],
+)
+def test_another_shift_than_the_maximum_loses_the_large_scores(name, shift, secret):
+    """Fails when the highest score stands where a shift by something else does not overflow."""
+
+    def attend(q, K, V, length):
+        scores = K[:length] @ q / np.sqrt(len(q))
+        votes = np.exp(scores - SHIFTS[shift](scores))
+        return votes / votes.sum() @ V[:length]
+
+    def step(x_t, cache, W_q, W_k, W_v):
+        K, V = np.vstack([cache[0], x_t @ W_k]), np.vstack([cache[1], x_t @ W_v])
+        return attend(x_t @ W_q, K, V, len(K)), (K, V)
+
+    verdict = verdict_on(LESSON, name, step if name == "decode_step" else attend, secret)
+    lost = {aspect.name for aspect in verdict.aspects if aspect.score == 0}
+    assert lost == {"large scores", "leaves its inputs alone"}
 
 
 @pytest.mark.parametrize("secret", SECRETS)

@@ -5,8 +5,10 @@ import math
 import numpy as np
 
 from autograder.exercise import alternative, aspect, example, exercise, misconception, unchanged, values
+from autograder.sandbox.script import Call, Let, Look
 
 from .decode_step import decode_step
+from .kv_append import kv_append
 from .shared import (
     causal,
     drawn,
@@ -52,6 +54,23 @@ def a_chunk_in_single_precision(rng):
     return rounded_to(np.float32, *chunk(rng, 5, 3, 4, 6, 2))
 
 
+def two_texts_chunk_by_chunk(rng):
+    """What a function remembers of the one text is wrong for the other, though that is as long as the
+    first one is by now; and the first chunk's answer must outlive the second call."""
+    X, cache, *W = chunk(rng, 2, 3, 5, 4, 3)
+    names = ("W_q", "W_k", "W_v")
+    return [
+        Let("X", X),
+        Let("cache", cache),
+        *(Let(name, value) for name, value in zip(names, W, strict=True)),
+        Let("X_other", rng.normal(size=(2, 5))),
+        Let("cache_other", drawn(rng, (5, 4), (5, 3))),
+        Call("chunked_prefill", ("X", "cache", *names), "first"),
+        Call("chunked_prefill", ("X_other", "cache_other", *names)),
+        Look("first"),
+    ]
+
+
 def a_chunk_with_large_scores(rng):
     """Rows that score −1000 with all they may see, and rows that score +1000 with some."""
     X = loud_tokens(rng, [-1.0, 1.0, -1.0, -1.0], 5)
@@ -74,6 +93,7 @@ def a_chunk_of_like_signs(rng):
             the_first_chunk,
             as_many_as_in_the_cache,
             a_chunk_in_single_precision,
+            two_texts_chunk_by_chunk,
         ),
         aspect("large scores", 1, a_chunk_with_large_scores, a_chunk_of_like_signs),
         unchanged(1),
@@ -97,11 +117,11 @@ def a_chunk_of_like_signs(rng):
         ),
         example(
             "scores near 1000 and -1000",
-            [[1.0, 0.5], [-1.0, 1.0]],
+            [[1.0, 0.5, -1.0], [-1.0, 1.0, 0.5]],
             (np.array([[-45.0, 1.0]]), np.array([[5.0]])),
-            [[30.0, 0.0], [0.0, 1.0]],
-            [[-45.0, 0.0], [0.0, 1.0]],
-            [[2.0], [1.0]],
+            [[30.0, 0.0], [0.0, 1.0], [0.0, 1.0]],
+            [[-45.0, 0.0], [0.0, 1.0], [0.0, -1.0]],
+            [[2.0], [1.0], [3.0]],
         ),
     ],
 )
@@ -118,7 +138,9 @@ def chunked_prefill(X, cache, W_q, W_k, W_v):
     W_k : (d_model, d_k)
     W_v : (d_model, d_v)
     Returns O : (s, d_v), and the cache (K, V) : (n + s, d_k) and (n + s, d_v). Scores
-    of 1000 or -1000 must not break it.
+    of 1000 or -1000 must not break it. What came before is in the cache and nowhere
+    else: chunks of other texts may come in between, and a cache that you have returned
+    stays as it is.
     """
     n, s = len(cache[0]), len(X)
     K = np.concatenate([cache[0], X @ W_k])
@@ -136,6 +158,29 @@ def decoded_one_by_one(X, cache, W_q, W_k, W_v):
         row, cache = decode_step(x, cache, W_q, W_k, W_v)
         rows.append(row)
     return np.array(rows), cache
+
+
+def asked_row_by_row(Q, K, V, first):
+    """Query i asks the rows up to number `first + i`."""
+    rows = []
+    for i, q in enumerate(Q):
+        products = [sum(float(a) * float(b) for a, b in zip(q, k, strict=False)) for k in K]
+        scores = [p / math.sqrt(len(q)) if j <= first + i else -math.inf for j, p in enumerate(products)]
+        votes = np.exp(np.array(scores) - max(scores))
+        rows.append(sum(vote * v for vote, v in zip(votes, V, strict=False)) / votes.sum())
+    return rows
+
+
+@alternative(chunked_prefill)
+def appended_then_counted_from_the_start(X, cache, W_q, W_k, W_v):
+    K, V = kv_append(*cache, X @ W_k, X @ W_v)
+    return asked_row_by_row(X @ W_q, K, V, len(cache[0])), (K, V)
+
+
+@alternative(chunked_prefill)
+def appended_then_counted_from_the_end(X, cache, W_q, W_k, W_v):
+    K, V = kv_append(*cache, X @ W_k, X @ W_v)
+    return asked_row_by_row(X @ W_q, K, V, len(K) - len(X)), (K, V)
 
 
 @alternative(chunked_prefill)
@@ -190,7 +235,8 @@ def square_mask_in_the_corner(X, cache, W_q, W_k, W_v):
     chunked_prefill, hint="A token attends to itself: at which position of the text does token 0 stand?"
 )
 def itself_hidden(X, cache, W_q, W_k, W_v):
-    return chunk_masked(X, cache, W_q, W_k, W_v, len(cache[0]) - 1)
+    output, grown_cache = chunk_masked(X, cache, W_q, W_k, W_v, len(cache[0]) - 1)
+    return np.where(len(cache[0]) + np.arange(len(X))[:, None] > 0, output, np.nan), grown_cache
 
 
 @misconception(
@@ -234,6 +280,15 @@ def past_dropped_from_the_cache(X, cache, W_q, W_k, W_v):
 
 @misconception(
     chunked_prefill,
+    hint="The next step will need the chunk too: is it in the cache that you hand back?",
+)
+def chunk_not_stored(X, cache, W_q, W_k, W_v):
+    output, _ = chunk_masked(X, cache, W_q, W_k, W_v, len(cache[0]))
+    return output, cache
+
+
+@misconception(
+    chunked_prefill,
     hint="The rows of the cache are keys and values already: what happens to them in your function?",
 )
 def cached_rows_projected_again(X, cache, W_q, W_k, W_v):
@@ -256,6 +311,25 @@ def chunk_hidden_after_the_softmax(X, cache, W_q, W_k, W_v):
 )
 def chunk_not_scaled(X, cache, W_q, W_k, W_v):
     return chunk_masked(X, cache, W_q, W_k, W_v, len(cache[0]), scale=1.0)
+
+
+@misconception(
+    chunked_prefill,
+    hint="How many products does one score add up? Which width is that, and which did you take?",
+)
+def chunk_scaled_by_d_model(X, cache, W_q, W_k, W_v):
+    return chunk_masked(X, cache, W_q, W_k, W_v, len(cache[0]), scale=math.sqrt(X.shape[1]))
+
+
+@misconception(
+    chunked_prefill, hint="Two rows may lie 2000 apart: over which scores did you take the maximum?"
+)
+def one_maximum_for_the_chunk(X, cache, W_q, W_k, W_v):
+    K, V = grown(X, cache, W_k, W_v)
+    scores = X @ W_q @ K.T / np.sqrt(K.shape[1])
+    scores = np.where(np.tri(len(X), len(K), k=len(cache[0]), dtype=bool), scores, -np.inf)
+    votes = np.exp(scores - scores.max())
+    return votes / votes.sum(axis=1, keepdims=True) @ V, (K, V)
 
 
 @misconception(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from autograder.exercise import alternative, aspect, example, exercise, misconception, unchanged, values
-from autograder.sandbox.script import Call, Let
+from autograder.sandbox.script import Call, Let, Look
 
 from .kv_append import kv_append
 from .shared import drawn, grown, loud_matrices, loud_past, loud_tokens, matrices, mixed, rounded_to
@@ -52,7 +52,8 @@ def step_in_half_precision(rng):
 
 
 def two_texts_by_turns(rng):
-    """What a function remembers of the one text is wrong for the other."""
+    """What a function remembers of the one text is wrong for the other, though that is as long as the
+    first one is by now; and the first step's answer must outlive the others."""
     x, cache, *W = one_step(rng, 3, 4, 2, 5)
     names = ("W_q", "W_k", "W_v")
     return [
@@ -60,16 +61,24 @@ def two_texts_by_turns(rng):
         Let("cache", cache),
         *(Let(name, value) for name, value in zip(names, W, strict=True)),
         Let("x_other", rng.normal(size=4)),
-        Let("cache_other", drawn(rng, (5, 2), (5, 5))),
-        Call("decode_step", ("x", "cache", *names)),
+        Let("cache_other", drawn(rng, (4, 2), (4, 5))),
+        Call("decode_step", ("x", "cache", *names), "first"),
         Call("decode_step", ("x_other", "cache_other", *names)),
         Call("decode_step", ("x_other", "cache", *names)),
+        Look("first"),
     ]
 
 
 def step_with_scores_near_a_thousand(rng):
+    """The highest scores are neither the first nor the token's own, and far above the mean."""
     [x] = loud_tokens(rng, [1.0], 5)
-    return x, loud_past(rng, [1, -1, 1, 1, -1], 3, 4), *loud_matrices(rng, 5, 3, 4)
+    return x, loud_past(rng, [-1, 1, 1, -1], 3, 4), *loud_matrices(rng, 5, 3, 4, keys=-1.0)
+
+
+def step_that_sees_itself_alone(rng):
+    """The token's own score is +1000, all others are −1000."""
+    [x] = loud_tokens(rng, [-1.0], 3)
+    return x, loud_past(rng, [1, 1, 1], 4, 2), *loud_matrices(rng, 3, 4, 2)
 
 
 def step_with_scores_near_minus_a_thousand(rng):
@@ -91,7 +100,13 @@ def step_with_scores_near_minus_a_thousand(rng):
             step_in_half_precision,
             two_texts_by_turns,
         ),
-        aspect("large scores", 1, step_with_scores_near_a_thousand, step_with_scores_near_minus_a_thousand),
+        aspect(
+            "large scores",
+            1,
+            step_with_scores_near_a_thousand,
+            step_that_sees_itself_alone,
+            step_with_scores_near_minus_a_thousand,
+        ),
         unchanged(1),
     ],
     examples=[
@@ -115,12 +130,20 @@ def step_with_scores_near_minus_a_thousand(rng):
             [[2.0, 0.25], [-1.0, 3.0]],
         ),
         example(
+            "the first token: nothing is in the cache",
+            np.array([1.0, -2.0]),
+            (np.zeros((0, 2)), np.zeros((0, 2))),
+            [[1.0, 0.5], [-0.5, 2.0]],
+            [[0.5, -1.0], [1.5, 1.0]],
+            [[2.0, 0.25], [-1.0, 3.0]],
+        ),
+        example(
             "scores near 1000",
-            np.array([1.0, 0.5]),
+            np.array([1.0, 0.5, -1.0]),
             (np.array([[30.0, 1.0], [30.0, -1.0]]), np.array([[1.0], [2.0]])),
-            [[50.0, 0.0], [0.0, 1.0]],
-            [[30.0, 0.0], [0.0, 1.0]],
-            [[3.0], [0.0]],
+            [[50.0, 0.0], [0.0, 1.0], [0.0, 1.0]],
+            [[30.0, 0.0], [0.0, 1.0], [0.0, -1.0]],
+            [[3.0], [0.0], [2.0]],
         ),
     ],
 )
@@ -138,7 +161,8 @@ def decode_step(x_t, cache, W_q, W_k, W_v):
     W_v : (d_model, d_v)
     Returns o_t : (d_v,), and the cache (K, V) : (n + 1, d_k) and (n + 1, d_v). Scores
     of 1000 or -1000 must not break it. What came before is in the cache and nowhere
-    else: other texts may be decoded between two of your steps.
+    else: other texts may be decoded between two of your steps, and a cache that you
+    have returned stays as it is.
     """
     K = np.concatenate([cache[0], [x_t @ W_k]])
     V = np.concatenate([cache[1], [x_t @ W_v]])
@@ -195,6 +219,16 @@ def old_and_new_apart(x_t, cache, W_q, W_k, W_v):
 @misconception(decode_step, hint="A token attends to itself: is its own key there when its query asks?")
 def attends_before_appending(x_t, cache, W_q, W_k, W_v):
     return mixed((x_t @ W_q)[None], *cache)[0], grown(x_t[None], cache, W_k, W_v)
+
+
+@misconception(
+    decode_step,
+    hint="A token attends to itself: does the second one take anything of its own value in yours?",
+)
+def itself_seen_by_the_first_alone(x_t, cache, W_q, W_k, W_v):
+    _, grown_cache = attends_before_appending(x_t, cache, W_q, W_k, W_v)
+    first = len(cache[0]) == 0
+    return x_t @ W_v if first else mixed((x_t @ W_q)[None], *cache)[0], grown_cache
 
 
 @misconception(
@@ -258,6 +292,31 @@ def key_asks(x_t, cache, W_q, W_k, W_v):
 def step_not_scaled(x_t, cache, W_q, W_k, W_v):
     K, V = grown(x_t[None], cache, W_k, W_v)
     return mixed((x_t @ W_q)[None], K, V, scale=1.0)[0], (K, V)
+
+
+@misconception(
+    decode_step, hint="The variance of a score grows as d_k: which power of it brings that back to 1?"
+)
+def step_divided_by_d_k(x_t, cache, W_q, W_k, W_v):
+    K, V = grown(x_t[None], cache, W_k, W_v)
+    return mixed((x_t @ W_q)[None], K, V, scale=K.shape[1])[0], (K, V)
+
+
+@misconception(
+    decode_step,
+    hint="A score is a product of a query and a key: what has the width of the values to do with it?",
+)
+def step_scaled_by_d_v(x_t, cache, W_q, W_k, W_v):
+    K, V = grown(x_t[None], cache, W_k, W_v)
+    return mixed((x_t @ W_q)[None], K, V, scale=math.sqrt(V.shape[1]))[0], (K, V)
+
+
+@misconception(
+    decode_step, hint="How many products does one score add up? Which width is that, and which did you take?"
+)
+def step_scaled_by_d_model(x_t, cache, W_q, W_k, W_v):
+    K, V = grown(x_t[None], cache, W_k, W_v)
+    return mixed((x_t @ W_q)[None], K, V, scale=math.sqrt(len(x_t)))[0], (K, V)
 
 
 @misconception(

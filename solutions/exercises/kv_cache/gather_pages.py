@@ -58,7 +58,7 @@ def a_page_shared_by_two_texts(rng):
 
 
 def a_page_named_twice(rng):
-    return paged(rng, [1, 3, 1], 8, 4, 3, 2)
+    return paged(rng, [1, 3, 1], 9, 4, 3, 2)
 
 
 def full_pages(rng):
@@ -70,11 +70,7 @@ def one_token_in_the_last_page(rng):
 
 
 def pages_in_reserve(rng):
-    return paged(rng, [1, 4, 0, 3], 3, 5, 2, 3)
-
-
-def nothing_yet(rng):
-    return paged(rng, [2], 0, 3, 4, 2)
+    return paged(rng, [1, 4, 2, 3], 3, 5, 2, 3)
 
 
 @exercise(
@@ -93,7 +89,7 @@ def nothing_yet(rng):
             a_page_shared_by_two_texts,
             a_page_named_twice,
         ),
-        aspect("where it ends", 1, full_pages, one_token_in_the_last_page, pages_in_reserve, nothing_yet),
+        aspect("where it ends", 1, full_pages, one_token_in_the_last_page, pages_in_reserve),
         unchanged(1),
     ],
     examples=[
@@ -120,6 +116,12 @@ def nothing_yet(rng):
             [1, 2, 0],
             4,
         ),
+        example(
+            "two full pages",
+            [[[1.0], [2.0]], [[3.0], [4.0]], [[5.0], [6.0]]],
+            [2, 0],
+            4,
+        ),
     ],
 )
 def gather_pages(pages, table, length):
@@ -131,7 +133,7 @@ def gather_pages(pages, table, length):
         several texts, or to none
     table : (m,), whole numbers: the pages of this text, in the order of its tokens.
         There may be more of them than are needed yet.
-    length : int, tokens in the text, at most m · page_size; may be 0
+    length : int, tokens in the text: from 1 to m · page_size
     Returns rows : (length, d)
     """
     return pages[table].reshape(-1, pages.shape[2])[:length]
@@ -220,6 +222,25 @@ def pages_counted_from_one(pages, table, length):
 def trimmed_at_the_front(pages, table, length):
     rows = np.concatenate(list(pages[table]))
     return rows[len(rows) - length :]
+
+
+@misconception(
+    gather_pages,
+    hint="When no slot of the last page is free, how many rows do you cut off, and how many are left?",
+)
+def cut_by_the_free_slots(pages, table, length):
+    rows = np.concatenate(list(pages[table]))
+    return rows[: -(len(rows) - length)]
+
+
+@misconception(
+    gather_pages,
+    hint="Six tokens, three to a page: how many does your rule take from the second page?",
+)
+def full_last_page_lost(pages, table, length):
+    size = pages.shape[1]
+    before = (length - 1) // size
+    return np.concatenate([*pages[table[:before]], pages[table[before]][: length % size]])
 
 
 @misconception(

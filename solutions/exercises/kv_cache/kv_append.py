@@ -69,6 +69,19 @@ def later_rows_from_reused_buffers(rng):
     return append_then_reuse_the_buffers(cache_and_news(rng, 4, 2, 2, 3))
 
 
+def two_texts_go_on_alike(rng):
+    """The same token is appended to two caches: the first answer must outlive the second call."""
+    K, V, k_new, v_new = cache_and_news(rng, 3, 1, 4, 2)
+    K_other, V_other = drawn(rng, (3, 4), (3, 2))
+    inputs = {"K": K, "V": V, "k_new": k_new, "v_new": v_new, "K_other": K_other, "V_other": V_other}
+    return [
+        *(Let(name, array) for name, array in inputs.items()),
+        Call("kv_append", ("K", "V", "k_new", "v_new"), "one"),
+        Call("kv_append", ("K_other", "V_other", "k_new", "v_new"), "other"),
+        Look("one"),
+    ]
+
+
 @exercise(
     points=4,
     aspects=[
@@ -89,6 +102,7 @@ def later_rows_from_reused_buffers(rng):
             the_first_rows_from_reused_buffers,
             the_first_row_from_reused_buffers,
             later_rows_from_reused_buffers,
+            two_texts_go_on_alike,
         ),
         unchanged(1),
     ],
@@ -126,7 +140,8 @@ def kv_append(K, V, k_new, v_new):
     v_new : (s, d_v), their values
     Returns (K, V) : (n + s, d_k) and (n + s, d_v). The four arguments stay as they
     are. The caller will write the next token's key and value into the same arrays
-    k_new and v_new: that must not show in what you returned.
+    k_new and v_new, and will call you for other texts: neither must show in what you
+    returned before.
     """
     return np.concatenate([K, k_new]), np.concatenate([V, v_new])
 

@@ -55,7 +55,7 @@ def a_batch_in_one_byte(rng):
     ],
     examples=[
         example("by hand: 2 layers of 3 heads of width 4, 5 tokens", 2, 3, 4, 5),
-        example("6 sequences, 4 bytes a number", 3, 2, 5, 7, 6, 4),
+        example("6 sequences, 8 bytes a number", 3, 5, 11, 7, 6, 8),
     ],
 )
 def kv_cache_bytes(n_layers, n_kv_heads, d_head, seq_len, batch=1, itemsize=2):
@@ -113,6 +113,18 @@ def numbers_counted(n_layers, n_kv_heads, d_head, seq_len, batch=1, itemsize=2):
 @misconception(kv_cache_bytes, hint="Do the layers share their keys? How many caches does the model have?")
 def one_layer_counted(n_layers, n_kv_heads, d_head, seq_len, batch=1, itemsize=2):
     return 2 * n_kv_heads * d_head * seq_len * batch * itemsize
+
+
+@misconception(kv_cache_bytes, hint="Does each head have keys of its own? How many heads did you count?")
+def one_head_counted(n_layers, n_kv_heads, d_head, seq_len, batch=1, itemsize=2):
+    return 2 * n_layers * d_head * seq_len * batch * itemsize
+
+
+@misconception(
+    kv_cache_bytes, hint="How many bytes has a number in single precision? Who tells your function so?"
+)
+def two_bytes_always(n_layers, n_kv_heads, d_head, seq_len, batch=1, itemsize=2):
+    return 2 * n_layers * n_kv_heads * d_head * seq_len * batch * 2
 
 
 @misconception(

@@ -92,7 +92,8 @@ def with_scaled_scores(rng, scores, capacity, d_k, d_v):
 
 
 def attend_to_scores_near_a_thousand(rng):
-    scores = np.array([1000.3, -1000.0, 999.1, 1000.0]) + rng.uniform(-0.1, 0.1, size=4)
+    """The highest is neither the first nor the last, and far above the mean."""
+    scores = np.array([-1000.0, 1000.3, 999.1, -1000.0]) + rng.uniform(-0.1, 0.1, size=4)
     return with_scaled_scores(rng, scores, 6, 3, 2)
 
 
@@ -277,6 +278,16 @@ def mask_added_to_nan(q, buf_K, buf_V, length):
 )
 def slots_not_scaled(q, buf_K, buf_V, length):
     return over_slots(q, buf_K[:length], buf_V[:length], 1.0)
+
+
+@misconception(
+    preallocated_attend,
+    hint="Over which slots did you take the maximum? What does one do that nobody has written to?",
+)
+def maximum_of_all_slots(q, buf_K, buf_V, length):
+    scores = buf_K @ q / np.sqrt(len(q))
+    votes = np.exp(scores - scores.max())[:length]
+    return votes / votes.sum() @ buf_V[:length]
 
 
 @misconception(

@@ -39,8 +39,8 @@ def single_precision_buffers(rng):
 
 
 def written_three_times(rng):
-    """Each call goes on from the length that the last one returned."""
-    K, V, length, k, v = buffers(rng, 5, 1, 3, 2)
+    """Each call goes on from the length that the last one returned, up to the last slot."""
+    K, V, length, k, v = buffers(rng, 4, 1, 3, 2)
     more = {"k_1": rng.normal(size=3), "v_1": rng.normal(size=2)}
     return [
         *(Let(*pair) for pair in (("K", K), ("V", V), ("length", length), ("k", k), ("v", v))),
@@ -118,6 +118,14 @@ def the_last_slot_then_one_too_many(rng):
             "a full buffer",
             [[1.0, 2.0], [3.0, 4.0]],
             [[5.0], [6.0]],
+            2,
+            [7.0, 8.0],
+            [9.0],
+        ),
+        example(
+            "one free slot, the last",
+            [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]],
+            [[1.0], [2.0], [3.0]],
             2,
             [7.0, 8.0],
             [9.0],
@@ -205,8 +213,37 @@ def one_slot_skipped(buf_K, buf_V, length, k_new, v_new):
     hint="When the buffer is full, whose key do you lose, and does the caller get to know?",
 )
 def wraps_round(buf_K, buf_V, length, k_new, v_new):
-    if len(buf_K):
-        written(buf_K, buf_V, length % len(buf_K), k_new, v_new)
+    written(buf_K, buf_V, length % len(buf_K), k_new, v_new)
+    return length + 1
+
+
+@misconception(
+    preallocated_write,
+    hint="One token too many comes: what was in the last slot, and does the caller get to know?",
+)
+def last_slot_written_over(buf_K, buf_V, length, k_new, v_new):
+    written(buf_K, buf_V, min(length, len(buf_K) - 1), k_new, v_new)
+    return length + 1
+
+
+@misconception(
+    preallocated_write,
+    hint="The caller goes on with the length that you return: how does it learn that a token was not kept?",
+)
+def left_out_in_silence(buf_K, buf_V, length, k_new, v_new):
+    if length >= len(buf_K):
+        return length
+    written(buf_K, buf_V, length, k_new, v_new)
+    return length + 1
+
+
+@misconception(
+    preallocated_write,
+    hint="Three slots, two of them in use: is there room? When does yours say full?",
+)
+def last_slot_refused(buf_K, buf_V, length, k_new, v_new):
+    refused_if_full(buf_K, length + 1)
+    written(buf_K, buf_V, length, k_new, v_new)
     return length + 1
 
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from autograder.exercise import alternative, aspect, example, exercise, misconception, unchanged, values
+from autograder.sandbox.script import Call, Let, Look
 
 from .decode_step import decode_step
 from .shared import causal, loud_matrices, loud_tokens, matrices, mixed, rounded_to, softmax_of
@@ -34,6 +35,20 @@ def a_prompt_in_single_precision(rng):
     return rounded_to(np.float32, *prompt(rng, 7, 4, 5, 3))
 
 
+def two_prompts(rng):
+    """The first one's answer must outlive the second call."""
+    X, *W = prompt(rng, 3, 5, 2, 4)
+    names = ("W_q", "W_k", "W_v")
+    return [
+        Let("X", X),
+        *(Let(name, value) for name, value in zip(names, W, strict=True)),
+        Let("X_other", rng.normal(size=(3, 5))),
+        Call("prefill", ("X", *names), "first"),
+        Call("prefill", ("X_other", *names)),
+        Look("first"),
+    ]
+
+
 def a_prompt_with_large_scores(rng):
     """Row 1 scores −1000 with itself and +1000 with row 0; row 0 has nothing but −1000."""
     X = loud_tokens(rng, [1.0, -1.0, 1.0, 1.0, -1.0, 1.0], 5)
@@ -54,6 +69,7 @@ def a_prompt_of_like_signs(rng):
             a_prompt_of_one,
             a_prompt_all_square,
             a_prompt_in_single_precision,
+            two_prompts,
         ),
         aspect("large scores", 1, a_prompt_with_large_scores, a_prompt_of_like_signs),
         unchanged(1),
@@ -92,7 +108,8 @@ def prefill(X, W_q, W_k, W_v):
     W_k : (d_model, d_k)
     W_v : (d_model, d_v)
     Returns O : (n, d_v), and the cache (K, V) : (n, d_k) and (n, d_v). Scores of
-    1000 or -1000 must not break it.
+    1000 or -1000 must not break it. A cache that you have returned stays as it is when
+    another prompt comes.
     """
     K, V = X @ W_k, X @ W_v
     scores = X @ W_q @ K.T / np.sqrt(K.shape[1])
@@ -155,7 +172,9 @@ def last_token_left_to_the_next_step(X, W_q, W_k, W_v):
 
 @misconception(prefill, hint="A token attends to itself: which keys does your mask leave to token 0?")
 def own_key_hidden(X, W_q, W_k, W_v):
-    return causal(X, W_q, W_k, W_v, k=-1), (X @ W_k, X @ W_v)
+    output = causal(X, W_q, W_k, W_v, k=-1)
+    output[0] = np.nan
+    return output, (X @ W_k, X @ W_v)
 
 
 @misconception(
@@ -187,6 +206,21 @@ def prompt_hidden_after_the_softmax(X, W_q, W_k, W_v):
 @misconception(prefill, hint="Your weights follow the dot products. What did lesson 3 divide them by?")
 def prompt_not_scaled(X, W_q, W_k, W_v):
     return causal(X, W_q, W_k, W_v, scale=1.0), (X @ W_k, X @ W_v)
+
+
+@misconception(
+    prefill, hint="How many products does one score add up? Which width is that, and which did you take?"
+)
+def prompt_scaled_by_d_model(X, W_q, W_k, W_v):
+    return causal(X, W_q, W_k, W_v, scale=math.sqrt(X.shape[1])), (X @ W_k, X @ W_v)
+
+
+@misconception(prefill, hint="Two rows may lie 2000 apart: over which scores did you take the maximum?")
+def one_maximum_for_the_prompt(X, W_q, W_k, W_v):
+    scores = X @ W_q @ (X @ W_k).T / np.sqrt(W_k.shape[1])
+    scores = np.where(np.tri(len(X), dtype=bool), scores, -np.inf)
+    votes = np.exp(scores - scores.max())
+    return votes / votes.sum(axis=1, keepdims=True) @ (X @ W_v), (X @ W_k, X @ W_v)
 
 
 @misconception(
