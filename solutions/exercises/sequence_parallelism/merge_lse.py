@@ -65,6 +65,10 @@ def four_thousand_apart(rng):
     return two_outputs(rng, 2000.0, -2000.0, 4)
 
 
+def four_thousand_apart_the_second_larger(rng):
+    return two_outputs(rng, -2000.0, 2000.0, 3)
+
+
 @exercise(
     points=4,
     aspects=[
@@ -78,7 +82,14 @@ def four_thousand_apart(rng):
             half_precision_outputs,
         ),
         aspect("empty shards", 1, nothing_in_the_first, nothing_in_the_second, nothing_in_either),
-        aspect("large scores", 1, near_two_thousand, near_minus_two_thousand, four_thousand_apart),
+        aspect(
+            "large scores",
+            1,
+            near_two_thousand,
+            near_minus_two_thousand,
+            four_thousand_apart,
+            four_thousand_apart_the_second_larger,
+        ),
         unchanged(1),
     ],
     examples=[

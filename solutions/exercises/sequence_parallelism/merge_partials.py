@@ -21,7 +21,13 @@ def parts_of(rng, ms, d_v):
 
 def around(rng, *ms):
     """`ms`, each moved by less than 0.1, in some order."""
-    return rng.permutation(ms) + rng.uniform(-0.1, 0.1, size=len(ms))
+    return in_this_order(rng, *rng.permutation(ms))
+
+
+def in_this_order(rng, *ms):
+    """`ms`, each moved by less than 0.1: what is kept while the parts come in must shrink where they rise,
+    and what comes where they fall."""
+    return np.array(ms) + rng.uniform(-0.1, 0.1, size=len(ms))
 
 
 def three_parts(rng):
@@ -57,11 +63,11 @@ def single_precision_parts(rng):
 
 
 def an_empty_part_first(rng):
-    return (parts_of(rng, [-np.inf, *around(rng, 0.5, 1.5)], 3),)
+    return (parts_of(rng, [-np.inf, *in_this_order(rng, 0.5, 1.5)], 3),)
 
 
 def empty_parts_between(rng):
-    first, second = around(rng, 2.0, 0.5)
+    first, second = in_this_order(rng, 2.0, 0.5)
     return (parts_of(rng, [first, -np.inf, -np.inf, second, -np.inf], 2),)
 
 
@@ -78,15 +84,21 @@ def one_empty_part(rng):
 
 
 def maxima_near_two_thousand(rng):
-    return (parts_of(rng, around(rng, 2000.0, 2001.0, 1999.0, -2000.0), 3),)
+    """Neither the first maximum nor the last one is fit to be taken off."""
+    return (parts_of(rng, in_this_order(rng, -2000.0, 2000.0, 2001.0, 1999.0, -2000.0), 3),)
 
 
 def maxima_near_minus_two_thousand(rng):
-    return (parts_of(rng, around(rng, -2000.0, -2001.0, -2002.0), 2),)
+    return (parts_of(rng, in_this_order(rng, -2002.0, -2001.0, -2000.0), 2),)
 
 
 def large_maxima_and_an_empty_part(rng):
-    return (parts_of(rng, [*around(rng, 1999.5, 2000.5), -np.inf], 5),)
+    return (parts_of(rng, [*in_this_order(rng, 2000.5, 1999.5), -np.inf], 5),)
+
+
+def small_maxima_and_an_empty_part(rng):
+    """An empty part whose maximum counts as 0 would leave the others without a vote."""
+    return (parts_of(rng, [-np.inf, *in_this_order(rng, -2000.5, -1999.5)], 4),)
 
 
 @exercise(
@@ -117,6 +129,7 @@ def large_maxima_and_an_empty_part(rng):
             maxima_near_two_thousand,
             maxima_near_minus_two_thousand,
             large_maxima_and_an_empty_part,
+            small_maxima_and_an_empty_part,
         ),
         unchanged(1),
     ],

@@ -456,7 +456,7 @@ def own_block_sent_every_time(comm, Q_u, K_u, V_u, causal):
 
 @misconception(
     ring_attention,
-    hint="Who looks at the block that you hand on after the last step? How many bytes does it take?",
+    hint="P blocks, one on each rank already: how many does a rank hand on in yours? Who looks at it all?",
 )
 def one_block_sent_too_many(comm, Q_u, K_u, V_u, causal):
     blocks = blocks_of_a_ring(comm, K_u, V_u, one_more=True)
@@ -481,20 +481,21 @@ def every_rank_sends_first(comm, Q_u, K_u, V_u, causal):
 
 @misconception(
     ring_attention,
+    hint="A rank without rows has nothing to compute. Its neighbour on the right waits: for whose blocks?",
+)
+def ranks_without_rows_leave(comm, Q_u, K_u, V_u, causal):
+    if len(Q_u) == 0:
+        return np.zeros((0, V_u.shape[1]))
+    return accumulated(ring_scores(comm, Q_u, K_u, V_u, causal), Q_u, V_u)
+
+
+@misconception(
+    ring_attention,
     hint="A rank may have nothing to compute with a later block. Does the rank behind it need that block?",
 )
 def later_blocks_not_handed_on(comm, Q_u, K_u, V_u, causal):
-    def blocks():
-        block = K_u, V_u
-        for s in range(comm.size):
-            if causal and s > comm.rank:
-                return
-            yield s, *block
-            if s < comm.size - 1:
-                right, left = (comm.rank + 1) % comm.size, (comm.rank - 1) % comm.size
-                block = comm.sendrecv(block, dest=right, source=left)
-
-    return accumulated(ring_scores(comm, Q_u, K_u, V_u, causal, blocks()), Q_u, V_u)
+    blocks = blocks_of_a_ring(comm, K_u, V_u, steps=comm.rank + 1 if causal else None)
+    return accumulated(ring_scores(comm, Q_u, K_u, V_u, causal, blocks), Q_u, V_u)
 
 
 @misconception(

@@ -288,7 +288,7 @@ def maxima_added_up(comm, Q, K_u, V_u):
 
 @misconception(
     sequence_parallel_attention,
-    hint="What is exp(1000) in NumPy? Which number can all ranks take off, and who knows it?",
+    hint="What are exp(1000) and exp(-1000) in NumPy? Which number can all ranks take off, and who knows it?",
 )
 def no_maximum_at_all(comm, Q, K_u, V_u):
     votes = np.exp(scored(Q, K_u))
@@ -305,6 +305,20 @@ def only_ranks_with_keys_take_part(comm, Q, K_u, V_u):
     scores = scored(Q, K_u)
     votes = np.exp(scores - comm.allreduce(largest(scores), op=MAX))
     return shares_summed(comm, votes, votes, V_u)
+
+
+@misconception(
+    sequence_parallel_attention,
+    hint="A rank without keys has cast no vote: what do you divide by there? What becomes of NaN in a sum?",
+)
+def nan_from_a_rank_without_keys(comm, Q, K_u, V_u):
+    scores = scored(Q, K_u)
+    m = largest(scores)
+    votes = np.exp(scores - m)
+    l = votes.sum(axis=1, keepdims=True)
+    own, lse = votes @ V_u / l, m + np.log(l)
+    together = np.logaddexp.reduce(comm.allgather(lse))
+    return comm.allreduce(np.exp(lse - together) * own, op=SUM)
 
 
 @misconception(

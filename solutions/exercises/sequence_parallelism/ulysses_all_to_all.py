@@ -98,8 +98,8 @@ def ulysses_all_to_all(comm, X_u):
     comm : communicator of P ranks
     X_u : (n/P, h, d), the tokens of this rank, consecutive ones; P divides n
     Returns an array (n, h/P, d): all tokens in the order of the sequence, with
-    heads r·h/P to (r + 1)·h/P − 1 on rank r. Raises ValueError on every rank when
-    P does not divide h.
+    heads r·h/P to (r + 1)·h/P − 1 on rank r. Raises ValueError when P does not
+    divide h.
     """
     if X_u.shape[1] % comm.size != 0:
         raise ValueError(f"{X_u.shape[1]} heads can't be shared out evenly among {comm.size} ranks")
