@@ -127,13 +127,13 @@ def pages_in_reserve(rng):
 def gather_pages(pages, table, length):
     """The rows of one text, in order, from the pages that hold them.
 
-        Token t is in slot t % page_size of page table[t // page_size].
+        Token j is in slot j % page_size of page table[j // page_size].
 
     pages : (n_pages, page_size, d), the store of all texts; a page may belong to
         several texts, or to none
-    table : (m,), whole numbers: the pages of this text, in the order of its tokens.
-        There may be more of them than are needed yet.
-    length : int, tokens in the text: from 1 to m · page_size
+    table : (n_of_text,), whole numbers: the pages of this text, in the order of its
+        tokens. There may be more of them than are needed yet.
+    length : int, tokens in the text: from 1 to n_of_text · page_size
     Returns rows : (length, d)
     """
     return pages[table].reshape(-1, pages.shape[2])[:length]

@@ -62,7 +62,7 @@ def kv_cache_bytes(n_layers, n_kv_heads, d_head, seq_len, batch=1, itemsize=2):
     """How many bytes the KV cache of a whole model takes.
 
     n_layers : int, layers with a cache each
-    n_kv_heads : int, heads of keys and values in a layer (query heads need no room)
+    n_kv_heads : int, heads of keys and values in a layer
     d_head : int, the width of a key, and of a value
     seq_len : int, tokens in the cache of one sequence
     batch : int, sequences of that length, each with a cache of its own

@@ -161,7 +161,7 @@ def summed(scores, V_u, reference):
 
 @misconception(
     local_partial,
-    hint="Another shard's votes still have to be added, above and below the line. Has yours a line already?",
+    hint="Other shards' votes are still to come, above and below the division. Can yours be added to?",
 )
 def divided_already(q, K_u, V_u):
     scores = scaled(q, K_u)

@@ -177,8 +177,8 @@ def ring_attention(comm, Q_u, K_u, V_u, causal):
 
     In step s = 0, ..., P − 1 rank r holds the block that rank (r − s) mod P began
     with, and adds its keys to what it keeps for each of its queries: m, the largest
-    score so far, l = Σ_j exp(β_ij − m) and o = Σ_j exp(β_ij − m) v_j. Then it
-    passes the block on to rank r + 1 (mod P). At the end the output is o / l.
+    score so far, l = Σ_j exp(β_ij − m) and o = Σ_j exp(β_ij − m) v_j. Between two
+    steps it passes the block on to rank r + 1 (mod P). At the end the output is o / l.
 
     Every rank calls it, each with its own shards.
 
