@@ -58,7 +58,7 @@ def a_page_shared_by_two_texts(rng):
 
 
 def a_page_named_twice(rng):
-    return paged(rng, [1, 3, 1], 9, 4, 3, 2)
+    return paged(rng, [1, 3, 1, 0], 11, 4, 3, 2)
 
 
 def full_pages(rng):
