@@ -95,7 +95,8 @@ class Sitting:
             return without_answer(exercise, asked[0], written)
         if all(one.right for one in asked):
             return verdict_on(exercise, asked)
-        carried = self._carry_forward(exercise, asked, ask, written) or self._stand_in(exercise, ask, written)
+        carried = self._carry_forward(exercise, asked, ask, written)
+        carried = carried or self._stand_in(exercise, asked, ask, written)
         if carried is not None:
             return carried
         known = self._diagnose(exercise, asked)
@@ -152,13 +153,19 @@ class Sitting:
             exercise.name, standing_in, answers, failing
         )
 
-    def _stand_in(self, exercise: Exercise, ask: Ask, written: Written | None) -> ExerciseVerdict | None:
-        """The verdict when the code is right with stand-ins for what it calls and could not be run; known
-        mistakes stay in place, unless they leave nothing of what the stand-ins give."""
-        absent = frozenset(name for name in self._absent if written is not None and written.mentions(name))
+    def _stand_in(
+        self, exercise: Exercise, asked_before: Sequence[Asked], ask: Ask, written: Written | None
+    ) -> ExerciseVerdict | None:
+        """The verdict when the code is right with stand-ins for what it calls and could not be run. Known
+        mistakes stay in place, unless nothing is left of what the stand-ins give, or the code can only raise."""
+        if written is None:
+            return None
+        absent = frozenset(name for name in self._absent if written.mentions(name))
+        mistaken = self._mistaken(written)
+        if all(_raises(one) for one in asked_before if not one.right):
+            absent |= set(mistaken)
         if not absent:
             return None
-        mistaken = self._mistaken(written)
         asked = self._asked_with_stand_ins(exercise, ask, absent, mistaken)
         if not asked and mistaken:
             asked = self._asked_with_stand_ins(exercise, ask, absent | set(mistaken), mistaken)
@@ -166,7 +173,10 @@ class Sitting:
             return None
         self._absent.add(exercise.name)
         upstream = max(absent)
-        given = f"Right, with a stand-in for your {upstream}, which could not be run."
+        why = (
+            "whose mistake leaves nothing to go on with" if upstream in mistaken else "which could not be run"
+        )
+        given = f"Right, with a stand-in for your {upstream}, {why}."
         return verdict_on(exercise, asked, carried_from=upstream, message=given)
 
     def _asked_with_stand_ins(
@@ -234,6 +244,10 @@ def _not_attempted(first: Asked) -> bool:
             return type_name == "NotImplementedError"
         case _:
             return False
+
+
+def _raises(one: Asked) -> bool:
+    return one.events is not None and isinstance(one.events[-1], Raised)
 
 
 def _same(one: Asked, answer: Sequence[Event]) -> bool:

@@ -98,6 +98,12 @@ def doubled_largest(X):
     return doubled(X).max(axis=1)
 
 
+@exercise(points=2, aspects=[values(2, ragged)], examples=[example("by hand", [[1.0, 2.0]])])
+def doubled_less(X):
+    """Twice X (n, d), less X: of no use where that has another shape."""
+    return doubled(X) - X
+
+
 @exercise(points=1, aspects=[values(1, ragged, square)], examples=[example("by hand", [[1.0, 2.0]])])
 def doubled_total(X):
     """Sum of twice X (n, d) -> a number."""

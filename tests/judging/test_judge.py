@@ -255,6 +255,30 @@ def test_an_exception_that_is_right_is_right_with_a_stand_in_too(judge, composed
     assert verdict.score == score
 
 
+@pytest.mark.parametrize(
+    ("composed", "score"),
+    [
+        (lambda X, doubled: doubled(X) - X, 2),
+        (lambda X, doubled: -X + doubled(X), 2),
+        (lambda X, doubled: doubled(X) - X.T, 0),
+        (lambda X, doubled: X + 0 * doubled(X), 0),
+    ],
+)
+def test_a_mistake_after_which_nothing_can_go_on_costs_its_own_exercise_alone(judge, composed, score):
+    namespace = {"doubled": lambda X: 2 * X.T}
+    namespace["doubled_less"] = lambda X: composed(X, lambda Y: namespace["doubled"](Y))
+
+    def ask(steps):
+        with standing_in(steps, namespace):
+            return perform(steps, namespace)
+
+    sitting = judge.sitting()
+    assert sitting.exercise("doubled", ask).misconception == "transposed"
+    verdict = sitting.exercise("doubled_less", ask, Written("def doubled_less(X): doubled(X)"))
+    assert verdict.score == score
+    assert verdict.carried_from == ("doubled" if score else None)
+
+
 def made_up_for(judge, name, upstream):
     """For each case of `name`: its input, and what the stand-in for `upstream` gives for that in the
     student's process."""
