@@ -157,7 +157,7 @@ class Sitting:
         self, exercise: Exercise, asked_before: Sequence[Asked], ask: Ask, written: Written | None
     ) -> ExerciseVerdict | None:
         """The verdict when the code is right with stand-ins for what it calls and could not be run. Known
-        mistakes stay in place, unless nothing is left of what the stand-ins give, or the code can only raise."""
+        mistakes stay in place, unless nothing is left of what the stand-ins give, or they make it raise."""
         if written is None:
             return None
         absent = frozenset(name for name in self._absent if written.mentions(name))
