@@ -20,6 +20,9 @@ from autograder.sandbox.script import Event, Let, Raised, Step, Undefined
 
 #: How often a rank may ask for more after its end.
 _MOST_UNWINDING = 3
+#: So many bytes as encoded weigh one byte at least: else lists of None, or the shapes of empty arrays, could
+#: carry keys and values for nothing. Arrays and lists of numbers weigh more than that by themselves.
+_LIGHTEST = 4
 
 
 class Ended(Exception):
@@ -185,6 +188,7 @@ def _parcel(payload: Any) -> _Parcel:
     if not isinstance(payload, bytes):
         raise ValueError("a message to another rank that is not encoded")
     try:
-        return _Parcel(payload, payload_bytes(wire.decode(payload)))
+        weight = payload_bytes(wire.decode(payload))
     except TypeError as error:
         raise ValueError(str(error)) from None
+    return _Parcel(payload, max(weight, len(payload) // _LIGHTEST))

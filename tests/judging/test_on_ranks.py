@@ -357,6 +357,27 @@ def test_the_judge_weighs_as_the_notebook_does(lesson, sandbox):
     assert len(set(event.sent)) == 3
 
 
+@pytest.mark.parametrize(
+    ("packed", "unpacked"),
+    [
+        ("[[None] * byte for byte in data]", "bytes(map(len, sent))"),
+        ("[np.empty((0, byte)) for byte in data]", "bytes(empty.shape[1] for empty in sent)"),
+    ],
+)
+def test_what_the_form_of_a_message_says_is_weighed_too(verdict, packed, unpacked):
+    source = (
+        "def total(comm, X_u):\n"
+        "    data = np.repeat(X_u, 3, axis=0).tobytes()\n"
+        f"    gathered = comm.allgather({packed})\n"
+        f"    return sum(np.frombuffer({unpacked}).reshape(-1, 3).sum(axis=0) for sent in gathered) / 3"
+    )
+    got = verdict(source)
+    assert [aspect.name for aspect in got.aspects if not aspect.score] == [
+        "sends no more than needed",
+        "leaves its inputs alone",
+    ]
+
+
 FROM_LEFT = """
 def from_left(comm, X_u):
     if comm.size == 3: raise ValueError(three)

@@ -342,3 +342,50 @@ def test_sending_everything_twice_costs_the_point_for_bytes_alone():
     verdict = verdict_on(LESSON, "ring_attention", everything_gathered_twice, SECRETS[0])
     lost = {aspect.name for aspect in verdict.aspects if aspect.score == 0}
     assert lost == {"sends no more than needed"}
+
+
+def merged_from(reference):
+    """merge_partials with `reference(m)`, of all maxima m, in place of the largest one."""
+
+    def merge(parts):
+        m, l, o = (np.array(column) for column in zip(*parts, strict=True))
+        if m.max() == -np.inf:
+            return np.zeros(o.shape[1])
+        votes = np.exp(m - reference(m))
+        return votes @ o / (votes @ l)
+
+    return merge
+
+
+def shifted_by_the_first(o_a, lse_a, o_b, lse_b):
+    if -np.inf in (lse_a, lse_b):
+        return (o_b, lse_b) if lse_a == -np.inf else (o_a, lse_a)
+    vote = np.exp(lse_b - lse_a)
+    return (o_a + vote * o_b) / (1 + vote), lse_a + np.log1p(vote)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("merge_partials", merged_from(lambda m: m[0] if m[0] > -np.inf else m.max())),
+        ("merge_partials", merged_from(lambda m: m[-1] if m[-1] > -np.inf else m.max())),
+        ("merge_partials", merged_from(lambda m: np.where(m > -np.inf, m, 0.0).max())),
+        ("merge_lse", shifted_by_the_first),
+    ],
+    ids=["the first", "the last", "an empty part's as 0", "the first log-sum-exp"],
+)
+def test_a_reference_that_is_not_the_largest_loses_the_large_scores_alone(name, function, secret):
+    verdict = verdict_on(LESSON, name, function, secret)
+    lost = {aspect.name for aspect in verdict.aspects if aspect.score == 0}
+    assert lost == {"large scores", "leaves its inputs alone"}
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_who_leaves_a_ring_early_is_told_of_those_who_wait(right, secret):
+    def leaves_without_rows(comm, Q_u, K_u, V_u, causal):
+        lengths = comm.allgather(len(K_u))
+        return right["ring_attention"](comm, Q_u, K_u, V_u, causal) if lengths[comm.rank] else V_u
+
+    verdict = verdict_on(LESSON, "ring_attention", leaves_without_rows, secret)
+    assert verdict.misconception == "ranks_without_rows_leave"
