@@ -21,7 +21,6 @@ from attention_lib import notebook, public, ranks
 from attention_lib.compare import (
     Difference,
     NotNumbers,
-    Tolerance,
     as_array,
     compare,
     compare_written,
@@ -31,6 +30,7 @@ from attention_lib.compare import (
     same_data,
 )
 from attention_lib.forms import wrong_form
+from attention_lib.tolerance import Tolerance
 
 #: What a caller that reuses its arrays writes into them.
 OVERWRITTEN = 9.0

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from attention_lib.compare import Agreement, Tolerance
+from attention_lib.tolerance import Agreement, Tolerance
 
 EXAMPLES = Path(__file__).parent / "examples"
 

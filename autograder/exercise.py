@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from attention_lib.compare import Agreement
+from attention_lib.tolerance import Agreement
 from autograder.sandbox.script import Step
 
 Function = Callable[..., Any]

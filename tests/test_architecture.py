@@ -44,6 +44,7 @@ MAY_IMPORT = {
         "attention_lib.compare",
         "attention_lib.ranks",
         "attention_lib.routing",
+        "attention_lib.tolerance",
         "autograder.exercise",
         "autograder.library",
         "autograder.sandbox",
@@ -135,7 +136,7 @@ def test_what_runs_beside_student_code_knows_no_exercise(module: str) -> None:
 def test_every_module_of_the_sandbox_is_on_one_side() -> None:
     trusted = {
         f"autograder.sandbox.{name}"
-        for name in ("client", "clock", "conversation", "launch", "outputs", "scratch")
+        for name in ("client", "clock", "conversation", "launch", "outcomes", "outputs", "scratch")
     }
     found = {module for module in FILES if module.startswith("autograder.sandbox.")}
     assert found == UNTRUSTED | trusted

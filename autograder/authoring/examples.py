@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from attention_lib.check import OVERWRITTEN
-from attention_lib.compare import Tolerance, same_data
+from attention_lib.compare import same_data
 from attention_lib.public import Answer, Raises, encode, encode_answer
+from attention_lib.tolerance import Tolerance
 from autograder.exercise import Example, Exercise, Function, Question
-from autograder.judging.cases import answer, difference, steps_of
+from autograder.judging.cases import answer, steps_of
+from autograder.judging.events import difference
 from autograder.judging.on_ranks import ReturnedByRanks
 from autograder.library import Library, UserError
 from autograder.sandbox.script import Call, Change, Event, Look, Raised, Returned, Undefined

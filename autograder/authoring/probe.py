@@ -150,7 +150,8 @@ def _tells_anything(case: Any) -> bool:
 
 
 def _answers(case: Any, name: str, candidate: Callable[..., Any]) -> bool:
-    from autograder.judging.cases import answer, difference
+    from autograder.judging.cases import answer
+    from autograder.judging.events import difference
 
     try:
         with _time_limit(SECONDS_PER_CALL):

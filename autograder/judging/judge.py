@@ -14,14 +14,8 @@ from typing import Any
 
 from attention_lib.compare import Difference
 from autograder.exercise import Exercise, Function, Misconception, Outcome
-from autograder.judging.cases import (
-    Ask,
-    GraderFault,
-    HiddenCase,
-    HiddenCases,
-    agrees_by_value,
-    difference,
-)
+from autograder.judging.cases import Ask, GraderFault, HiddenCase, HiddenCases
+from autograder.judging.events import agrees_by_value, difference
 from autograder.judging.on_ranks import gets_stuck
 from autograder.judging.questions import judge_question
 from autograder.judging.scoring import Asked, Written, verdict_on, without_answer

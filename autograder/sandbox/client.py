@@ -23,17 +23,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from autograder.library import UserError
-from autograder.sandbox.conversation import (
-    READY_SECONDS,
-    CellRun,
-    Child,
-    ChildDied,
-    ChildTimedOut,
-    Limits,
-    SandboxLost,
-)
+from autograder.sandbox.conversation import READY_SECONDS, Child
 from autograder.sandbox.isolation import Layer, missing
 from autograder.sandbox.launch import PACKAGE_ROOT, ZygoteProcess
+from autograder.sandbox.outcomes import CellRun, ChildDied, ChildTimedOut, Limits, SandboxLost
 from autograder.sandbox.scratch import Scratch
 
 __all__ = [

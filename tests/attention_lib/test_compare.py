@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attention_lib.compare import Difference, Opaque, as_array, compare, same_data, tolerance_for
+from attention_lib.compare import Difference, Opaque, as_array, compare, same_data
+from attention_lib.tolerance import tolerance_for
 
 DOUBLE = tolerance_for([])
 MATRIX = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])

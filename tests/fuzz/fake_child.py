@@ -16,7 +16,8 @@ import numpy as np
 
 from autograder.sandbox import conversation, wire
 from autograder.sandbox.clock import Clock, OutOfTime
-from autograder.sandbox.conversation import Child, ChildDied, ChildTimedOut, Limits
+from autograder.sandbox.conversation import Child
+from autograder.sandbox.outcomes import ChildDied, ChildTimedOut, Limits
 from autograder.sandbox.script import Call, Let, Look, Script
 
 LIMITS = Limits(answer_bytes=1 << 20, output_bytes=100_000)

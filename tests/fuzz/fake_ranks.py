@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from attention_lib.routing import Deadlock, Mismatch, Router, drive
 from autograder.judging.rank_processes import Ended, Port
 from autograder.sandbox import wire
-from autograder.sandbox.conversation import ChildDied
+from autograder.sandbox.outcomes import ChildDied
 from autograder.sandbox.script import Returned
 
 RANKS = 3

@@ -16,12 +16,13 @@ import nbformat
 import numpy as np
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from attention_lib.compare import Opaque, compare, same_data, tolerance_for
+from attention_lib.compare import Opaque, compare, same_data
+from attention_lib.tolerance import tolerance_for
 from autograder.exercise import Kind, Question
 from autograder.judging.feedback import show
 from autograder.judging.questions import judge_question
 from autograder.sandbox import outputs, wire
-from autograder.sandbox.conversation import CellRun, ChildDied, ChildTimedOut
+from autograder.sandbox.outcomes import CellRun, ChildDied, ChildTimedOut
 from autograder.sandbox.script import Raised, Returned, Undefined
 
 from . import fake_child, fake_ranks

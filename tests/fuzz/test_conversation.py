@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from autograder.sandbox import conversation, wire
 from autograder.sandbox.clock import Clock
-from autograder.sandbox.conversation import CellRun, Child, ChildDied, ChildTimedOut
+from autograder.sandbox.conversation import Child
+from autograder.sandbox.outcomes import CellRun, ChildDied, ChildTimedOut
 from autograder.sandbox.script import Call, Let, Look, Raised, Returned, Undefined
 
 from .fake_child import child_at, converse, script_of

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from asking import asking
 
-from attention_lib.compare import tolerance_for
+from attention_lib.tolerance import tolerance_for
 from autograder.exercise import Misconception, Outcome
-from autograder.judging.cases import difference
+from autograder.judging.events import difference
 from autograder.judging.scoring import Written
 from autograder.sandbox.client import ChildDied, ChildTimedOut
 from autograder.sandbox.script import Returned, Stand, perform, standing_in

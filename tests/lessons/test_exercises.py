@@ -17,7 +17,8 @@ from attention_lib import check, notebook
 from attention_lib.check import CheckFailed
 from autograder.authoring.examples import example_steps, example_tolerance
 from autograder.exercise import Outcome
-from autograder.judging.cases import agrees_by_value, answer, difference
+from autograder.judging.cases import answer
+from autograder.judging.events import agrees_by_value, difference
 from autograder.judging.judge import Judge
 from autograder.judging.on_ranks import gets_stuck, perform
 from autograder.sandbox.script import Returned, standing_in
