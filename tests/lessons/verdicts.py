@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from autograder.judging.judge import Judge
 from autograder.judging.on_ranks import perform
 
 from .conftest import library
+
+
+@cache
+def judge_of(lesson, secret):
+    """The judge of one class: what the known mistakes answer is worked out once for all tests."""
+    return Judge(library(lesson), secret)
 
 
 def asking(name, function):
@@ -22,7 +30,7 @@ def asking(name, function):
 
 def verdict_on(lesson, name, function, secret):
     """The verdict on `function` as the exercise `name` in the class of `secret`."""
-    return Judge(library(lesson), secret).exercise(name, asking(name, function))
+    return judge_of(lesson, secret).exercise(name, asking(name, function))
 
 
 def in_single_precision(value):
