@@ -115,11 +115,7 @@ def example_steps(exercise: Exercise, example: Example) -> list[Any]:
 
 def example_tolerance(exercise: Exercise, example: Example) -> Tolerance:
     """How closely answers to `example` must agree."""
-    return replace(exercise.agreement.on(example.arguments), budget=_budget(exercise, example))
-
-
-def _budget(exercise: Exercise, example: Example) -> tuple[int, ...] | None:
-    return exercise.may_send(example.arguments) if exercise.budget else None
+    return replace(exercise.agreement.on(example.arguments), budget=exercise.may_send(example.arguments))
 
 
 def _require_told_apart(exercise: Exercise, answered: dict[str, list[Answered]]) -> None:
@@ -145,7 +141,7 @@ def _example(exercise: Exercise, example: Example, answers: dict[str, Answered])
         raise UserError(f"exercise {exercise.name}, example {example.name!r}: {error}") from error
     if example.reused:
         entry["reused"] = list(example.reused)
-    if budget := _budget(exercise, example):
+    if budget := exercise.may_send(example.arguments):
         entry["budget"] = list(budget)
     return entry
 
