@@ -56,7 +56,7 @@ soak: setup
 
 lock:
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --upgrade \
-		--extra instructor --extra cluster --extra postgresql --extra mpi --extra dev pyproject.toml -o requirements.lock
+		--extra instructor --extra cluster --extra postgresql --extra mpi --extra hub --extra dev pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf build demo
