@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from autograder.classroom import records, submissions, worker
 from autograder.classroom.local_workers import LocalWorkers
@@ -30,6 +31,42 @@ if TYPE_CHECKING:
 MakeProgress = Callable[[str, int], Progress]
 
 
+class Recorder(Protocol):
+    """Where the results of a run go."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """The time of a run. Raises UserError when another one is going on."""
+
+    def book(self) -> AbstractContextManager[Book]:
+        """The gradebook that the results are entered into."""
+
+    def record(self, book: Book, submission: Submission, result: Result, digest: str) -> None:
+        """Take one result, once it is there."""
+
+
+@dataclass(frozen=True)
+class ForGood:
+    """Records in the class's folder and its gradebook."""
+
+    course: Course
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        with _only_run(self.course):
+            records.clear_workplace(self.course)
+            yield
+
+    def book(self) -> AbstractContextManager[Book]:
+        # nbgrader takes seconds to import: the workers open their sandboxes meanwhile
+        from autograder.classroom.gradebook import open_book
+
+        link_class(self.course)
+        return open_book(self.course)
+
+    def record(self, book: Book, submission: Submission, result: Result, digest: str) -> None:
+        record(self.course, book, submission, result, digest)
+
+
 def grade(
     course: Course,
     lessons: Sequence[str] = (),
@@ -40,18 +77,20 @@ def grade(
     unsafe: bool = False,
     make_workers: MakeWorkers = LocalWorkers,
     make_progress: MakeProgress = Progress,
+    recorder: Recorder | None = None,
 ) -> list[LessonRun]:
-    """Grade what was handed in for `lessons` (all of them by default) and has changed since.
+    """Grade what was handed in for `lessons` (all of them by default) and has changed since; `recorder`
+    takes the results (by default: for good).
 
     Raises UserError when a lesson, a student, a sandbox or the solutions are missing; nothing is
     written then.
     """
     chosen = submissions.chosen_lessons(course, lessons, student)
     found = {lesson: submissions.find(course, lesson, student) for lesson in chosen}
-    with _only_run(course), _closing(make_workers(workers)) as pool:
-        records.clear_workplace(course)
+    recorder = recorder or ForGood(course)
+    with recorder.alone(), _closing(make_workers(workers)) as pool:
         return [
-            _grade_lesson(course, lesson, found[lesson], pool, force, unsafe, make_progress)
+            _grade_lesson(course, lesson, found[lesson], pool, force, unsafe, make_progress, recorder)
             for lesson in chosen
         ]
 
@@ -75,17 +114,14 @@ def _grade_lesson(
     force: bool,
     unsafe: bool,
     make_progress: MakeProgress,
+    recorder: Recorder,
 ) -> LessonRun:
     job = worker.job_for(course, lesson, nbgrader_config(course), unsafe)
     digests = {submission.student: submissions.digest(submission, job.engine) for submission in found}
     changed = force or any(not _has_verdict(course, submission, digests) for submission in found)
     if changed:
         workers.prepare(job)
-    # nbgrader takes seconds to import: the workers open their sandboxes meanwhile
-    from autograder.classroom.gradebook import open_book
-
-    link_class(course)
-    with open_book(course) as book:
+    with recorder.book() as book:
         book.register(course.released(lesson))
         recorded = book.recorded_students(lesson)
         todo = [
@@ -104,7 +140,7 @@ def _grade_lesson(
                 workers.await_ready()
             progress.begin()
             for submission, result in grade_all(workers, job, todo):
-                record(course, book, submission, result, digests[submission.student])
+                recorder.record(book, submission, result, digests[submission.student])
                 progress.advance(submission.student, run.add(submission.student, result))
     return run
 
@@ -117,12 +153,17 @@ def record(course: Course, book: Book, submission: Submission, result: Result, d
         records.remove_graded(course, submission)
     else:
         records.write_graded(course, submission, result.notebook)
+    enter(book, submission, result)
+    mark = {} if result.kind == GRADER_ERROR else {"digest": digest}
+    records.write_verdict(course, submission.lesson, submission.student, {**result.verdict, **mark})
+
+
+def enter(book: Book, submission: Submission, result: Result) -> None:
+    """Enter a result into `book`, where nbgrader would know of the submission."""
     if submission.name_problem is None and submission.known_to_nbgrader:
         from autograder.classroom.gradebook import submitted_at
 
         book.enter(result, submitted_at(submission.folder))
-    mark = {} if result.kind == GRADER_ERROR else {"digest": digest}
-    records.write_verdict(course, submission.lesson, submission.student, {**result.verdict, **mark})
 
 
 def _verdict(course: Course, submission: Submission) -> dict[str, Any]:
