@@ -231,6 +231,8 @@ def _print_verdict(graded: Graded) -> None:
         click.echo(_one_line(f"{line}  {verdict.message}".rstrip()))
     if graded.needs_manual:
         click.echo(f"  to be graded by a person: {', '.join(graded.needs_manual)}")
+    if graded.other_release:
+        click.echo(f"  made on another release of the lesson, {graded.other_release}: graded as this one")
     click.echo(f"  sandbox: {', '.join(graded.sandbox) or 'none'}")
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from attention_lib.release import digest_in
 from autograder import library
 from autograder.course import Course
 from autograder.judging import restore, runner
@@ -37,7 +38,8 @@ LOSSES_BORNE = 3
 @dataclass(frozen=True)
 class Graded:
     """One graded submission. `notebook` is restored and holds the judge's outputs; `needs_manual` names
-    the free texts that were answered and whatever the grader itself failed on."""
+    the free texts that were answered and whatever the grader itself failed on; `other_release` is the stamp
+    of the release that the student worked on, where it is not the one that was graded."""
 
     lesson: str
     notebook: NotebookNode
@@ -47,6 +49,7 @@ class Graded:
     sandbox: tuple[str, ...]
     seconds: float
     unanswered_texts: tuple[str, ...] = ()
+    other_release: str | None = None
 
     @property
     def score(self) -> float:
@@ -64,7 +67,8 @@ class Graded:
         return {**found, **{name: None for name in self.needs_manual if name not in found}}
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `autograder judge --json` prints."""
+        """The object that `autograder judge --json` prints; `other_release` is in it where there is one."""
+        release = {"other_release": self.other_release} if self.other_release else {}
         return {
             "lesson": self.lesson,
             "score": self.score,
@@ -74,6 +78,7 @@ class Graded:
             "questions": {name: verdict.to_json() for name, verdict in self.questions.items()},
             "sandbox": list(self.sandbox),
             "seconds": round(self.seconds, 3),
+            **release,
         }
 
     @property
@@ -138,7 +143,16 @@ class Grader:
             self._sandbox.layers,
             done.seconds,
             blank,
+            self._other_release(submitted),
         )
+
+    def _other_release(self, submitted: NotebookNode) -> str | None:
+        """The submission's stamp, where its lesson is not what is graded here. The same lesson of another
+        version of the course is the same lesson."""
+        stamp, ours = restore.release_of(submitted), restore.release_of(self._released)
+        if stamp is None or ours is None or digest_in(stamp) == digest_in(ours):
+            return None
+        return stamp
 
     def _run(self, submitted: NotebookNode) -> tuple[NotebookNode, runner.Run]:
         """Run it from the start, and again from the start when its process is killed from outside or its

@@ -15,8 +15,9 @@ import nbformat
 
 from autograder import library as libraries
 from autograder.authoring import leaks
-from autograder.authoring.examples import examples_text, same_document
+from autograder.authoring.examples import examples_of, same_document, text_of
 from autograder.authoring.lesson import solved_notebook
+from autograder.authoring.stamp import stamp_of, stamped
 from autograder.course import Course
 from autograder.files import write_whole
 from autograder.library import Library, UserError
@@ -73,9 +74,16 @@ def build_lesson(course: Course, library: Library) -> BuiltLesson:
     # nbgrader takes seconds to import: only a build pays for it.
     from autograder.authoring.release import released
 
-    examples = examples_text(library)
-    solved = solved_notebook(course.solutions / "lessons" / f"{library.lesson}.md", library)
-    return BuiltLesson(library.lesson, notebook_text(solved), notebook_text(released(solved)), examples)
+    examples = examples_of(library)
+    unstamped = solved_notebook(course.solutions / "lessons" / f"{library.lesson}.md", library)
+    stamp = stamp_of(course, released(unstamped), examples)
+    solved = stamped(unstamped, library.lesson, stamp)
+    return BuiltLesson(
+        library.lesson,
+        notebook_text(solved),
+        notebook_text(released(solved)),
+        text_of({**examples, "release": stamp}),
+    )
 
 
 def notebook_text(notebook: nbformat.NotebookNode) -> str:

@@ -49,16 +49,20 @@ class Answered:
         return Answer(value, left, sent)
 
 
-def examples_text(library: Library) -> str:
-    """The file's text: the same library gives the same bytes.
+def examples_of(library: Library) -> dict[str, Any]:
+    """What the lesson's file holds, as JSON can.
 
     Raises UserError when an example can't be written down, or doesn't tell two known mistakes apart.
     """
-    document = {
+    return {
         "lesson": library.lesson,
         "exercises": {name: _exercise(exercise) for name, exercise in library.exercises.items()},
         "questions": {name: _question(question) for name, question in library.questions.items()},
     }
+
+
+def text_of(document: dict[str, Any]) -> str:
+    """The file's text: the same document gives the same bytes."""
     return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 

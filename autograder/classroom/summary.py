@@ -24,6 +24,7 @@ class Kind(Enum):
     FAULT = "failed by the grader, not by the student: the score is open, for a person or the next run"
     DAMAGED = "without a grade: ask for the notebook again, or grade it by hand"
     STOPPED = "stopped for a time, the rest of the notebook is graded: worth a look"
+    RELEASE = "made on another release of the lesson, graded as this one: see docs/instructors.md"
 
 
 @dataclass(frozen=True)
@@ -54,20 +55,21 @@ class LessonRun:
         return [(trouble.student, trouble.why) for trouble in self.troubles]
 
     def add(self, student: str, result: Result) -> str | None:
-        """Count a result that was recorded; gives back what a person should know about it at once."""
+        """Count a result that was recorded; gives back what a person should know about it at once, which
+        another release is not: a whole class can be on it."""
         self.graded += result.notebook is not None
         self.ungraded += result.notebook is None
         trouble = trouble_of(student, result.verdict)
         if trouble is not None:
             self.troubles.append(trouble)
-        return trouble.why if trouble else None
+        return trouble.why if trouble and trouble.kind is not Kind.RELEASE else None
 
     def keep(self, student: str, verdict: Verdict) -> None:
         """Count a submission that has not changed since it got `verdict`."""
         self.unchanged += 1
         self.still_ungraded += "error" in verdict
         trouble = trouble_of(student, verdict)
-        if trouble is not None and trouble.kind is not Kind.STOPPED:
+        if trouble is not None and trouble.kind not in (Kind.STOPPED, Kind.RELEASE):
             self.still.append(trouble)
 
     def summary(self) -> str:
@@ -105,7 +107,8 @@ def overlooked_lines(overlooked: list[str]) -> list[str]:
 
 
 def trouble_of(student: str, verdict: Verdict) -> Trouble | None:
-    """What a person should know about a submission: no grade, no time left, no answer from the grader."""
+    """What a person should know about a submission: no grade, no time left, no answer from the grader,
+    another release than the one that it was graded as."""
     if error := verdict.get("error"):
         kind = Kind.FAULT if verdict.get("kind") == GRADER_ERROR else Kind.DAMAGED
         return Trouble(student, kind, str(error))
@@ -113,7 +116,9 @@ def trouble_of(student: str, verdict: Verdict) -> Trouble | None:
     told = [f"{stop['cell']}: {stop['why']}" for stop in verdict.get("stopped", ())]
     told += [f"timed out: {', '.join(late)}"] if late else []
     told += [f"grader error: {', '.join(faults)}"] if faults else []
-    return Trouble(student, Kind.FAULT if faults else Kind.STOPPED, "; ".join(told)) if told else None
+    kind = Kind.FAULT if faults else Kind.STOPPED if told else Kind.RELEASE
+    told += [f"release {stamp}"] if (stamp := verdict.get("other_release")) else []
+    return Trouble(student, kind, "; ".join(told)) if told else None
 
 
 def _with_outcome(verdict: Verdict, outcome: Outcome) -> list[str]:

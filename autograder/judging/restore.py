@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import reprlib
 import stat
 from collections.abc import Iterable, Mapping
@@ -27,6 +28,9 @@ MAX_CELLS = 5_000
 FORMATS = (2, 3, 4)
 #: How often a file is read that changes meanwhile.
 TRIES = 3
+#: Where a released notebook's metadata say which release it is, and what can stand there.
+RELEASE = "course_release"
+_STAMP = re.compile(r"[\w.+-]{1,60}", re.ASCII)
 HAND_IN_AGAIN = "open it in Jupyter, save it and hand it in again"
 
 
@@ -67,13 +71,22 @@ def content(path: Path) -> bytes:
 
 
 def parse(content: bytes) -> NotebookNode:
-    """The notebook that `content` spells, of each cell what restoring goes by: kind, source and grade id.
+    """The notebook that `content` spells, of each cell what restoring goes by: kind, source and grade id;
+    and the stamp of the release that it says it is.
 
     Raises Unreadable.
     """
     document = _document(content)
     cells = [_slim(position, cell) for position, cell in enumerate(_cells(document))]
-    return nbformat.from_dict({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    return nbformat.from_dict(
+        {"cells": cells, "metadata": _stamp(document), "nbformat": 4, "nbformat_minor": 5}
+    )
+
+
+def release_of(notebook: NotebookNode) -> str | None:
+    """The stamp of the release that a notebook says it is, None where it says none."""
+    stamp = notebook.metadata.get(RELEASE)
+    return stamp if isinstance(stamp, str) else None
 
 
 def grade_id(cell: Mapping[str, Any]) -> str | None:
@@ -200,6 +213,12 @@ def _cells(document: Mapping[str, Any]) -> list[Any]:
     if len(cells) > MAX_CELLS:
         raise Unreadable(f"the notebook has {len(cells):,} cells, the limit is {MAX_CELLS:,}")
     return cells
+
+
+def _stamp(document: Mapping[str, Any]) -> dict[str, str]:
+    metadata = document.get("metadata")
+    stamp = metadata.get(RELEASE) if isinstance(metadata, dict) else None
+    return {RELEASE: stamp} if isinstance(stamp, str) and _STAMP.fullmatch(stamp) else {}
 
 
 def _slim(position: int, cell: Any) -> dict[str, Any]:

@@ -95,6 +95,7 @@ def lesson():
     }
     return {
         "lesson": "01_numbers",
+        "release": "0.2.0-3f2a9c81",
         "exercises": {
             "double": _exercise(["x"], double, hints),
             "quadruple": _exercise(["X"], square),

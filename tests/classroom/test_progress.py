@@ -381,3 +381,17 @@ def test_what_lies_in_the_wrong_place_is_listed_and_bounded():
     many = overlooked_lines([f"submitted/{number}: a file" for number in range(1000)])
     assert many[0] == "not graded: 1,000 files and folders in the wrong place"
     assert len(many) == 2 + MOST_NAMED
+
+
+def test_a_class_on_another_release_is_named_at_the_end_and_not_while_it_is_graded() -> None:
+    run = LessonRun(LESSON)
+    other = {**verdict(double="passed"), "other_release": "0.0.1-00000000"}
+    told = [run.add(student, Result(student, LESSON, other, notebook="{}")) for student in ("ada", "ben")]
+    assert told == [None, None]
+    assert run.lines()[1:] == [
+        f"  {Kind.RELEASE.value}",
+        "    ada: release 0.0.1-00000000",
+        "    ben: release 0.0.1-00000000",
+    ]
+    late = trouble_of("ada", {**other, **verdict(double="timed_out"), "other_release": "0.0.1-00000000"})
+    assert late == Trouble("ada", Kind.STOPPED, "timed out: double; release 0.0.1-00000000")

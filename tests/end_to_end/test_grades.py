@@ -190,3 +190,16 @@ def test_grading_writes_a_valid_notebook(grader, solved):
     nbformat.validate(graded)
     judged = [cell.id for cell in graded.cells if cell.id.startswith("test_") and not cell.outputs]
     assert judged == []
+
+
+@on_one_lesson
+def test_a_submission_of_another_release_is_graded_and_says_so(grader, solved):
+    digest = solved.metadata.course_release.partition("-")[2]
+    told = {}
+    for stamp in ("0.0.1-00000000", f"0.0.1-{digest}", None):
+        solved.metadata["course_release"] = stamp
+        told[stamp] = grader.grade_notebook(solved)
+    assert [graded.other_release for graded in told.values()] == ["0.0.1-00000000", None, None]
+    assert {graded.score for graded in told.values()} == {told[None].max_score}
+    assert told["0.0.1-00000000"].to_json()["other_release"] == "0.0.1-00000000"
+    assert set(told[None].to_json()) == CONTRACT

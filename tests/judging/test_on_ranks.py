@@ -13,7 +13,7 @@ import attention_lib
 from attention_lib import ranks
 from attention_lib.compare import named_by_rank
 from autograder import library
-from autograder.authoring.examples import examples_text
+from autograder.authoring.examples import examples_of, text_of
 from autograder.exercise import Outcome
 from autograder.judging.feedback import outputs
 from autograder.judging.judge import Judge
@@ -197,7 +197,7 @@ def test_a_mistake_is_carried_forward_to_what_is_built_on_it(lesson, judge):
 
 
 def test_examples_hold_what_ranks_may_send(lesson):
-    text = examples_text(lesson)
+    text = text_of(examples_of(lesson))
     assert '"on_ranks": true' in text
     assert '"budget": [' in text
 
@@ -208,7 +208,7 @@ def test_examples_must_tell_mistakes_apart(lesson):
     exercise.examples = kept[:1]
     try:
         with pytest.raises(UserError, match="don't tell"):
-            examples_text(lesson)
+            examples_of(lesson)
     finally:
         exercise.examples = kept
 

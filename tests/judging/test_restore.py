@@ -21,6 +21,7 @@ from autograder.judging.restore import (
     grade_id,
     parse,
     read,
+    release_of,
     restore,
 )
 from autograder.wording import MOST_CHARACTERS
@@ -357,3 +358,19 @@ def test_an_oversized_file_is_refused_before_it_is_read(tmp_path):
 
 def json_copy(notebook):
     return nbformat.from_dict(json.loads(json.dumps(notebook)))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "release"),
+    [
+        ({"course_release": "0.1.0-3f2a9c81"}, "0.1.0-3f2a9c81"),
+        ({"course_release": "0.1.0\n<b>"}, None),
+        ({"course_release": "9" * 61}, None),
+        ({"course_release": ["0.1.0"]}, None),
+        ({}, None),
+        ("none", None),
+    ],
+)
+def test_the_release_that_a_notebook_says_it_is_is_kept_where_it_can_be_one(metadata, release):
+    submitted = {"nbformat": 4, "metadata": metadata, "cells": []}
+    assert release_of(parse(json.dumps(submitted).encode())) == release
