@@ -12,12 +12,16 @@ from autograder.exercise import Kind, Outcome, Question
 from autograder.judging.showing import in_short
 from autograder.judging.verdict import QuestionVerdict
 from autograder.sandbox.script import Undefined
+from autograder.wording import one_line
 
 # Three or four decimals worked out by hand are enough.
 RELATIVE = 1e-3
 ABSOLUTE = 6e-4
 
 LETTERS = "ABCDEF"
+#: What a verdict says of an answer at the most: it can have any length.
+MOST_NUMBERS = 8
+MOST_CHARACTERS = 80
 
 
 class WrongForm(Exception):
@@ -33,9 +37,36 @@ def judge_question(question: Question, answer: Any) -> QuestionVerdict:
     except WrongForm as error:
         message = f"Expected {question.kind.form}, got {error}."
         return QuestionVerdict(question.name, Outcome.FAILED, 0, question.points, message)
+    answer = _recognised(question, given)
     if _equal(given, _NORMALISE[question.kind](question.key)):
-        return QuestionVerdict(question.name, Outcome.PASSED, question.points, question.points)
-    return QuestionVerdict(question.name, Outcome.FAILED, 0, question.points, _hint(question, given))
+        return QuestionVerdict(question.name, Outcome.PASSED, question.points, question.points, answer=answer)
+    hint = _hint(question, given)
+    return QuestionVerdict(question.name, Outcome.FAILED, 0, question.points, hint, answer)
+
+
+def known_answers(question: Question) -> list[str]:
+    """The right answer and those that have a hint, each as a verdict's `answer` says it."""
+    known = (question.key, *(wrong for wrong, _ in question.hints))
+    return [_shown(_NORMALISE[question.kind](answer)) for answer in known]
+
+
+def _recognised(question: Question, given: Any) -> str:
+    """`given` in a short line: all answers that count as the same known one read like that one."""
+    for known in (question.key, *(wrong for wrong, _ in question.hints)):
+        if _equal(given, _NORMALISE[question.kind](known)):
+            return _shown(_NORMALISE[question.kind](known))
+    return _shown(given)
+
+
+def _shown(given: Any) -> str:
+    if isinstance(given, dict):
+        text = ", ".join(f"{name} {letter}" for name, letter in sorted(given.items()))
+    elif isinstance(given, np.ndarray) and given.ndim:
+        more = ", …" if given.size > MOST_NUMBERS else ""
+        text = f"[{', '.join(f'{number:.6g}' for number in given[:MOST_NUMBERS])}{more}]"
+    else:
+        text = f"{float(given):.6g}" if isinstance(given, np.ndarray) else str(given)
+    return one_line(text, MOST_CHARACTERS)
 
 
 def _hint(question: Question, given: Any) -> str:

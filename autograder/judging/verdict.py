@@ -63,13 +63,15 @@ class ExerciseVerdict:
 
 @dataclass(frozen=True)
 class QuestionVerdict:
-    """One question. `score` is None when the grader itself failed."""
+    """One question. `score` is None when the grader itself failed; `answer` is what the student answered,
+    in a short line, None where that is nothing of the form that was asked for."""
 
     name: str
     outcome: Outcome
     score: float | None
     max_score: float
     message: str = ""
+    answer: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -77,6 +79,7 @@ class QuestionVerdict:
             "score": self.score,
             "max_score": self.max_score,
             "message": self.message,
+            "answer": self.answer,
         }
 
 
