@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from attention_lib.bring import CALL
+from attention_lib.public import release_of
+from autograder.authoring.stamp import PLACEHOLDER
 
 from .conftest import ROOT, SOLUTIONS, library
 
@@ -76,7 +78,8 @@ def run(lesson, function_of):
             world[exercise.name] = function_of(exercise)
         elif cell.cell_type == "code" and name not in items_of(lesson):
             with np.printoptions():
-                exec(compile(cell.source, f"<{lesson}>", "exec"), world)
+                source = cell.source.replace(PLACEHOLDER, f'("{lesson}", "{release_of(lesson)}")')
+                exec(compile(source, f"<{lesson}>", "exec"), world)
     return world
 
 
