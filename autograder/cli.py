@@ -13,6 +13,7 @@ import click
 from autograder import lean  # noqa: F401 - before whatever a command imports
 
 if TYPE_CHECKING:
+    from autograder.authoring.template import Made
     from autograder.course import Course
     from autograder.grading import Graded
     from autograder.judging.verdict import Verdict
@@ -69,6 +70,58 @@ def build(root: Path, lessons: tuple[str, ...], check: bool) -> None:
         click.echo(_below(path, course.home))
     if check:
         click.echo("up to date")
+
+
+@main.command()
+@click.argument("lesson", required=False, metavar="[LESSON]")
+@click.argument("name", required=False, metavar="[EXERCISE]")
+@click.pass_obj
+def prove(root: Path, lesson: str | None, name: str | None) -> None:
+    """Prove that exercises are fit to be graded: known mistakes distinct and named, cases that tell them
+    apart, hints that ask; exit 1 with a sentence for each thing to mend."""
+    from autograder.authoring.prove import prove as prove_lessons
+
+    shown, wanting = None, 0
+    for proof in prove_lessons(_course(root), lesson, name):
+        if proof.lesson != shown:
+            click.echo(proof.lesson)
+        for line in proof.lines():
+            click.echo(_one_line(line))
+        shown, wanting = proof.lesson, wanting + len(proof.findings)
+    if wanting:
+        sys.exit(1)
+
+
+@main.group()
+def new() -> None:
+    """Write a new lesson or exercise that builds and holds every promise, to be edited in place
+    (docs/authors.md)."""
+
+
+@new.command("lesson")
+@click.argument("lesson", metavar="NN_TOPIC")
+@click.argument("title", required=False, metavar="[TITLE]")
+@click.option("--exercise", metavar="NAME", help="The name of its first exercise.")
+@click.pass_obj
+def new_lesson(root: Path, lesson: str, title: str | None, exercise: str | None) -> None:
+    """Write a small lesson: its text, one exercise, a question, a free text, and a loop-written oracle."""
+    from autograder.authoring import template
+
+    course = _course(root)
+    made = template.new_lesson(course, lesson, title, exercise or template.EXERCISE)
+    _print_made(course, lesson, made)
+
+
+@new.command("exercise")
+@click.argument("lesson")
+@click.argument("name")
+@click.pass_obj
+def new_exercise(root: Path, lesson: str, name: str) -> None:
+    """Write the exercise NAME for a LESSON that is there, and a cell that asks for it."""
+    from autograder.authoring import template
+
+    course = _course(root)
+    _print_made(course, lesson, template.new_exercise(course, lesson, name))
 
 
 @main.command()
@@ -234,6 +287,14 @@ def _print_verdict(graded: Graded) -> None:
     if graded.other_release:
         click.echo(f"  made on another release of the lesson, {graded.other_release}: graded as this one")
     click.echo(f"  sandbox: {', '.join(graded.sandbox) or 'none'}")
+
+
+def _print_made(course: Course, lesson: str, made: Made) -> None:
+    for path in made.files:
+        click.echo(_below(path, course.home))
+    for line in made.left:
+        click.echo(f"still to do in {line}")
+    click.echo(f"edit them, then run: autograder prove {lesson}, and: autograder build {lesson}")
 
 
 def _course(root: Path) -> Course:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -71,12 +72,22 @@ def exercise_files(solutions: Path, lesson: str) -> list[Path]:
 
 
 def load(solutions: Path, lesson: str) -> Library:
-    """Load the exercises of `lesson`. Raises UserError when the lesson does not exist."""
+    """Load the exercises of `lesson`. Raises UserError when the lesson does not exist, or its files can't be
+    loaded: which line, and why."""
     known = lesson_names(solutions)
     path = exercise_files(solutions, lesson)[0]  # __init__.py comes before all letters
     if lesson not in known or not path.is_file():
         raise UserError(f"no lesson {lesson!r} in {solutions}: expected one of {', '.join(known) or 'none'}")
-    module = _import(path, f"_hidden_{topic(lesson)}")
+    try:
+        module = _import(path, f"_hidden_{topic(lesson)}")
+    except UserError:
+        raise
+    except Exception as error:
+        why = error.msg if isinstance(error, SyntaxError) else error
+        place = _place(error, path.parent)
+        raise UserError(
+            f"the exercises of {lesson} can't be loaded: {type(error).__name__}: {why} ({place})"
+        ) from error
     found = list(vars(module).values())
     return Library(
         lesson,
@@ -85,6 +96,15 @@ def load(solutions: Path, lesson: str) -> Library:
         {item.name: item for item in found if isinstance(item, Question)},
         {item.name: item for item in found if isinstance(item, FreeText)},
     )
+
+
+def _place(error: Exception, folder: Path) -> str:
+    """The line below `folder` at which its code raised."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}, line {error.lineno}"
+    steps = traceback.extract_tb(error.__traceback__)
+    own = [step for step in steps if Path(step.filename).is_relative_to(folder)]
+    return f"{own[-1].filename}, line {own[-1].lineno}" if own else str(folder)
 
 
 def _import(path: Path, name: str) -> ModuleType:

@@ -59,7 +59,7 @@ def build(course: Course, lessons: Sequence[str] | None = None, check: bool = Fa
     students would hold what they must not see.
     """
     names = list(lessons) if lessons else libraries.lesson_names(course.solutions)
-    loaded = [_load(course, name) for name in names]
+    loaded = [libraries.load(course.solutions, name) for name in names]
     built = [build_lesson(course, library) for library in loaded]
     leaks.require_none(loaded, _released_texts(course, built), course.library_dir)
     orphans = [] if lessons else _orphans(course, names)
@@ -94,17 +94,6 @@ def notebook_text(notebook: nbformat.NotebookNode) -> str:
 
 def examples_path(course: Course, lesson: str) -> Path:
     return course.examples / f"{lesson}.json"
-
-
-def _load(course: Course, lesson: str) -> Library:
-    try:
-        return libraries.load(course.solutions, lesson)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(
-            f"the exercises of {lesson} can't be loaded: {type(error).__name__}: {error}"
-        ) from error
 
 
 def _released_texts(course: Course, built: Iterable[BuiltLesson]) -> dict[str, str]:
