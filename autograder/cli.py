@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,6 +165,16 @@ def judge(root: Path, notebook: Path, as_json: bool, lesson: str | None, unsafe:
 )
 @click.option("--force", is_flag=True, help="Grade again what has not changed.")
 @click.option(
+    "--preview", is_flag=True, help="Write nothing: say whose points would change, by how much and why."
+)
+@click.option(
+    "--csv",
+    "table",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="With --preview: write it as a table too.",
+)
+@click.option(
     "--unsafe", is_flag=True, help="Grade without a full sandbox: student code can then do what you can."
 )
 @click.pass_obj
@@ -175,31 +186,34 @@ def grade(
     executor: str,
     scheduler: str | None,
     force: bool,
+    preview: bool,
+    table: Path | None,
     unsafe: bool,
 ) -> None:
     """Grade what the class handed in into nbgrader's gradebook."""
-    from autograder.classroom.grade import grade as grade_class
     from autograder.classroom.submissions import overlooked
     from autograder.classroom.summary import overlooked_lines
 
     course = _course(root)
+    if table and not preview:
+        raise click.UsageError("--csv is the table of a preview: add --preview")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is Ctrl-C's
+    options = {
+        "student": student,
+        "workers": workers,
+        "force": force,
+        "unsafe": unsafe,
+        **_chosen_workers(executor, scheduler, workers),
+    }
     try:
-        runs = grade_class(
-            course,
-            lessons,
-            student=student,
-            workers=workers,
-            force=force,
-            unsafe=unsafe,
-            **_chosen_workers(executor, scheduler, workers),
+        lines = (
+            _preview_lines(course, lessons, table, options) if preview else _grade(course, lessons, options)
         )
     except KeyboardInterrupt:
         click.echo(
             "autograder: stopped. What is recorded stays; the same command goes on from here.", err=True
         )
         sys.exit(INTERRUPTED)
-    lines = [line for run in runs for line in run.lines()]
     for line in [*lines, *overlooked_lines(overlooked(course, student))]:
         click.echo(line)
 
@@ -215,13 +229,27 @@ def report(root: Path) -> None:
 
 @main.command()
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@click.option(
+    "--repository",
+    metavar="ADDRESS",
+    help="Where it will be published, OWNER/NAME on GitHub or any public address: for git clone and Binder.",
+)
+@click.option("--git", is_flag=True, help="Make it a git repository of one commit, with no other history.")
+@click.option(
+    "--self-study", is_flag=True, help="With the explained edition, which HOLDS THE ANSWERS. Not for a class."
+)
 @click.pass_obj
-def bundle(root: Path, directory: Path) -> None:
+def bundle(root: Path, directory: Path, repository: str | None, git: bool, self_study: bool) -> None:
     """Write the students' repository to DIR, with nothing hidden in it."""
     from autograder.authoring.bundle import bundle as write_bundle
+    from autograder.authoring.explained import FOLDER
 
-    written = write_bundle(_course(root), directory)
-    click.echo(f"{directory}: {len(written)} files")
+    written = write_bundle(_course(root), directory, repository, git=git, self_study=self_study)
+    click.echo(f"{directory}: {len(written.files)} files")
+    if written.commit:
+        click.echo(f"  one commit on main: {written.commit}")
+    if self_study:
+        click.echo(f"  {FOLDER}/ HOLDS THE ANSWERS: for learners without a teacher, not for a class")
 
 
 @main.command()
@@ -237,6 +265,28 @@ def doctor() -> None:
         click.echo(line)
     if missing(layers):
         sys.exit(1)
+
+
+def _grade(course: Course, lessons: Sequence[str], options: dict[str, Any]) -> list[str]:
+    """Grade for good; what to tell."""
+    from autograder.classroom.grade import grade as grade_class
+
+    return [line for run in grade_class(course, lessons, **options) for line in run.lines()]
+
+
+def _preview_lines(
+    course: Course, lessons: Sequence[str], table: Path | None, options: dict[str, Any]
+) -> list[str]:
+    """Grade and record nothing; what to tell."""
+    from autograder.classroom.changes import table as table_of
+    from autograder.classroom.preview import preview
+    from autograder.files import write_whole
+
+    found = preview(course, lessons, **options)
+    if table is not None:
+        write_whole(table, table_of(found))
+    lines = [line for lesson in found for line in lesson.lines()]
+    return [*lines, "nothing was written: the same command without --preview writes it"]
 
 
 def _chosen_workers(executor: str, scheduler: str | None, workers: int | None) -> dict[str, Any]:

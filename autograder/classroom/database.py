@@ -36,6 +36,11 @@ BEGIN = {
 }
 #: What else begins work that nobody else may do at the same time; the number is this project's own.
 BEGIN_ALONE = {"sqlite": (), "postgresql": ("SELECT pg_advisory_xact_lock(5135467102)",)}
+#: What begins work that sees the database at one moment, whoever writes meanwhile.
+BEGIN_SNAPSHOT = {
+    "sqlite": ("BEGIN",),
+    "postgresql": ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",),
+}
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -56,6 +61,10 @@ class Database:
     def read(self, work: Work[T]) -> T:
         """What `work` makes of the database."""
         return self._patiently(work, ())
+
+    def snapshot(self, work: Work[T]) -> T:
+        """The same for work that asks several times and wants answers that fit together."""
+        return self._patiently(work, BEGIN_SNAPSHOT[self._kind])
 
     def write(self, work: Work[T]) -> T:
         """Do `work` in one transaction: all of it is there afterwards, or nothing."""

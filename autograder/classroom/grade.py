@@ -135,6 +135,7 @@ def _grade_lesson(
         run = LessonRun(lesson)
         for submission in rest:
             run.keep(submission.student, _verdict(course, submission))
+        run.repriced = book.reckon_penalties(lesson, _graded_students(course, rest))
         with make_progress(lesson, len(todo)) as progress:
             if changed:
                 workers.await_ready()
@@ -169,6 +170,11 @@ def enter(book: Book, submission: Submission, result: Result) -> None:
 def _verdict(course: Course, submission: Submission) -> dict[str, Any]:
     """What the last run left, empty where there is nothing."""
     return records.read_verdict(records.verdict_path(course, submission.lesson, submission.student))
+
+
+def _graded_students(course: Course, found: list[Submission]) -> list[str]:
+    """The students among `found` whose work got a grade."""
+    return [item.student for item in found if "error" not in _verdict(course, item)]
 
 
 def _has_verdict(course: Course, submission: Submission, digests: dict[str, str]) -> bool:

@@ -6,6 +6,7 @@ one transaction for each submission, in nbgrader's own tables.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -85,6 +86,20 @@ class Book:
         layout = self._layout(result.lesson)
         penalty = None if result.notebook is None else self._penalty
         self._database.write(lambda connection: recording.record(connection, layout, entry, penalty))
+
+    def reckon_penalties(self, lesson: str, students: Collection[str]) -> list[str]:
+        """Reckon anew what being late costs `students`, whose work is not graded again; gives back those for
+        whom that changed. (nbgrader reckons when it grades, and so forgets points that a person gives later.)
+        """
+        layout = self._layout(lesson)
+
+        def reckon(student: str) -> bool:
+            return self._database.write(
+                lambda connection: recording.reckon_again(connection, layout, student, self._penalty)
+            )
+
+        late = self._database.read(lambda connection: recording.costly(connection, lesson))
+        return [student for student in sorted(late & set(students)) if reckon(student)]
 
     def _layout(self, lesson: str) -> Layout:
         """The lesson's rows, read once: asking for them again is most of what a record would cost."""

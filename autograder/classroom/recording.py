@@ -6,7 +6,7 @@ and changed where it is there and differs. No statement here sets what a person 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -133,11 +133,48 @@ def record(connection: Connection, lesson: Layout, entry: Entry, penalty: Penalt
     submission = _submission(connection, lesson, entry)
     notebooks = _notebooks(connection, lesson, submission.id)
     _write_cells(connection, lesson, entry, {name: row.id for name, row in notebooks.items()})
+    _write_penalties(connection, submission, list(notebooks.values()), penalty)
+
+
+def costly(connection: Connection, lesson: str) -> set[str]:
+    """The students whose submission of `lesson` is late, or has a late penalty."""
+    query = (
+        select(SUBMISSION.c.student_id)
+        .join(ASSIGNMENT, SUBMISSION.c.assignment_id == ASSIGNMENT.c.id)
+        .join(HANDED_IN, HANDED_IN.c.assignment_id == SUBMISSION.c.id)
+        .where(
+            ASSIGNMENT.c.name == lesson,
+            or_(
+                HANDED_IN.c.late_submission_penalty.is_not(None),
+                SUBMISSION.c.timestamp > ASSIGNMENT.c.duedate,
+            ),
+        )
+    )
+    return set(connection.scalars(query))
+
+
+def reckon_again(connection: Connection, lesson: Layout, student: str, penalty: Penalty) -> bool:
+    """Write what being late costs `student` as things stand now: points that a person gave, an extension, the
+    due date and the policy may have changed since. Whether that changed anything."""
+    key = {"student_id": student, "assignment_id": lesson.assignment}
+    submission = connection.execute(FIND_SUBMISSION, key).one_or_none()
+    if submission is None:
+        return False
+    notebooks = connection.execute(FIND_NOTEBOOKS, {"submission": submission.id}).all()
+    return _write_penalties(connection, submission, notebooks, penalty)
+
+
+def _write_penalties(
+    connection: Connection, submission: Row[Any], notebooks: Sequence[Row[Any]], penalty: Penalty | None
+) -> bool:
     seconds = seconds_late(submission.timestamp, submission.duedate, submission.extension)
-    for row in notebooks.values():
+    changed = False
+    for row in notebooks:
         points = penalty(connection, row.id, seconds) if penalty and seconds else None
         if points != row.late_submission_penalty:
             connection.execute(WRITE_PENALTY, {"row": row.id, "new": points})
+            changed = True
+    return changed
 
 
 @cache

@@ -39,13 +39,14 @@ class Trouble:
 @dataclass
 class LessonRun:
     """What happened to one lesson's class: `troubles` of this run, and `still`, those of the unchanged
-    that wait for a person from an earlier run."""
+    that wait for a person from an earlier run; `repriced` are the unchanged whose late penalty changed."""
 
     lesson: str
     graded: int = 0
     ungraded: int = 0
     unchanged: int = 0
     still_ungraded: int = 0
+    repriced: list[str] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
     still: list[Trouble] = field(default_factory=list)
 
@@ -77,6 +78,8 @@ class LessonRun:
         still = f" ({self.still_ungraded} of them without a grade)" if self.still_ungraded else ""
         parts = [f"{self.graded} graded", f"{self.unchanged} unchanged{still}"]
         parts += [f"{self.ungraded} without a grade"] if self.ungraded else []
+        if self.repriced:
+            parts += [f"{counted(len(self.repriced), 'late penalty', 'late penalties')} changed"]
         return f"{self.lesson}: {', '.join(parts)}"
 
     def lines(self) -> list[str]:
