@@ -6,73 +6,75 @@ its destination, proved by the leak check as it lies on disk, and put in place w
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
-import tomllib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from autograder import library as libraries
-from autograder.authoring import leaks
+from autograder.authoring import leaks, student_readme
 from autograder.authoring.build import build
+from autograder.authoring.explained import FOLDER as EXPLAINED
+from autograder.authoring.explained import explained_files
+from autograder.authoring.git_history import commit_folder, require_git
+from autograder.authoring.proof import check_folder
+from autograder.authoring.repository import Repository
+from autograder.authoring.repository import repository as repository_at
 from autograder.course import Course
 from autograder.files import writing
 from autograder.library import UserError
 
 #: Taken as they are, where the course has them.
-_COPIED = ("LICENSE", "LICENSE-PROSE", "NOTICE", "environment.yml")
-_PYTHON = ">=3.11"
-_DEPENDENCIES = ["numpy>=2.0", "matplotlib>=3.9", "jupyterlab>=4.4"]
+_COPIED = (*student_readme.LICENCES, student_readme.ENVIRONMENT, student_readme.GUIDE)
+_IGNORED = ("__pycache__/", ".ipynb_checkpoints/", "*.egg-info/", ".venv/")
 
 
-def bundle(course: Course, destination: Path) -> list[Path]:
-    """Write the student repository to `destination` and give back its files, relative to it.
+@dataclass(frozen=True)
+class Bundled:
+    """The files that were written, relative to the bundle, and the name of their commit if one was made."""
+
+    files: tuple[Path, ...]
+    commit: str | None
+
+
+def bundle(
+    course: Course,
+    destination: Path,
+    repository: str | None = None,
+    *,
+    git: bool = False,
+    self_study: bool = False,
+) -> Bundled:
+    """Write the student repository to `destination`: the same course gives the same bytes.
+
+    `repository` is the public address at which it will stand. With `git`, it is a git repository of one
+    commit, the same for the same files. With `self_study`, the folder `explained` holds all the answers.
 
     Raises UserError when `destination` holds something already or lies in a folder that is bundled
-    itself, StaleBuild when the build is not what the sources give, Leak when a file would give
-    an answer away, and CantWrite where the system refuses. Then nothing is written.
+    itself, or what was asked for can't be made, StaleBuild when the build is not what the sources give,
+    Leak when a file outside `explained` would give an answer away, and CantWrite where the system
+    refuses. Then nothing is written.
     """
     destination = destination.resolve()
     _require_free(course, destination)
+    published = repository_at(repository) if repository else None
+    if git:
+        require_git()
     build(course, check=True)
     with writing(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
         # In the same folder, so that putting it in place is one rename.
         work = Path(tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}."))
         try:
-            fill(course, work)
-            check_folder(course, work)
-            work.chmod(0o755)
+            fill(course, work, published, self_study)
+            files = tuple(path.relative_to(work) for path in sorted(work.rglob("*")) if path.is_file())
+            check_folder(course, work, answers_in=EXPLAINED if self_study else None)
+            commit = commit_folder(work, *_credits(course)) if git else None
             os.replace(work, destination)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    return [path.relative_to(destination) for path in leaks.files_below(destination)]
-
-
-def check_folder(course: Course, folder: Path) -> None:
-    """Raise Leak when anything below `folder` gives away what is in the course's solutions."""
-    loaded = [libraries.load(course.solutions, lesson) for lesson in libraries.lesson_names(course.solutions)]
-    texts = {str(path.relative_to(folder)): text for path, text in leaks.texts_below(folder).items()}
-    misplaced = _misplaced(course, folder)
-    if misplaced:
-        raise leaks.Leak("not for students: " + ", ".join(misplaced))
-    leaks.require_none(loaded, texts, folder / course.library_dir.name)
-
-
-def _misplaced(course: Course, folder: Path) -> list[str]:
-    """Files that are the same as one of the hidden ones, or hold the course's secret."""
-    hidden = {path.read_bytes() for path in leaks.files_below(course.solutions)} - {b""}
-    secret_file = course.root / ".course_secret"
-    secret = secret_file.read_bytes().strip() if secret_file.is_file() else b""
-    return [
-        str(path.relative_to(folder))
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        for content in [path.read_bytes()]
-        if content in hidden or (secret and secret in content)
-    ]
+    return Bundled(files, commit)
 
 
 def _require_free(course: Course, destination: Path) -> None:
@@ -85,105 +87,43 @@ def _require_free(course: Course, destination: Path) -> None:
             )
 
 
-def fill(course: Course, folder: Path) -> None:
+def fill(
+    course: Course, folder: Path, repository: Repository | None = None, self_study: bool = False
+) -> None:
     """Write the bundle's files into the empty `folder`: the same course gives the same bytes."""
+    for source, inside in _copies(course).items():
+        (folder / inside).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, folder / inside)
+    for name, text in _written(course, repository, self_study).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def _copies(course: Course) -> dict[Path, Path]:
+    """Each file that is taken as it is, and where it goes."""
     lessons = libraries.lesson_names(course.solutions)
-    for lesson in lessons:
-        _copy(course.released(lesson), folder / "notebooks" / lesson / f"{lesson}.ipynb")
-    for path in leaks.files_below(course.library_dir):
-        inside = Path(course.library_dir.name) / path.relative_to(course.library_dir)
-        _copy(path, folder / inside)
-    for name in _COPIED:
-        if (course.home / name).is_file():
-            _copy(course.home / name, folder / name)
-    titles = {lesson: _title(course.released(lesson)) for lesson in lessons}
+    released = {course.released(lesson): Path("notebooks", lesson, f"{lesson}.ipynb") for lesson in lessons}
+    kept = [course.home / name for name in _COPIED if (course.home / name).is_file()]
+    kept += leaks.files_below(course.library_dir)
+    return {**released, **{path: path.relative_to(course.home) for path in kept}}
+
+
+def _written(course: Course, repository: Repository | None, self_study: bool) -> dict[str, str]:
+    """The text of each file that is made for the bundle."""
     written = {
-        "README.md": _readme(course, titles),
-        "pyproject.toml": _pyproject(course),
-        ".gitignore": "__pycache__/\n.ipynb_checkpoints/\n*.egg-info/\n.venv/\n",
+        "README.md": student_readme.readme(course, repository, self_study),
+        "pyproject.toml": student_readme.pyproject(course),
+        ".gitignore": "\n".join(_IGNORED) + "\n",
     }
-    for name, text in written.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    if self_study:
+        edition = explained_files(course, libraries.lesson_names(course.solutions))
+        written |= {f"{EXPLAINED}/{name}": text for name, text in edition.items()}
+    return written
 
 
-def _copy(source: Path, destination: Path) -> None:
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, destination)
-
-
-def _title(notebook: Path) -> str:
-    """The first heading of a released notebook."""
-    document = json.loads(notebook.read_text(encoding="utf-8"))
-    lines = (line for cell in document["cells"] for line in "".join(cell["source"]).splitlines())
-    return next((line.lstrip("# ").strip() for line in lines if line.startswith("#")), notebook.stem)
-
-
-def _project(course: Course) -> dict[str, Any]:
-    """The course's own project table, as far as it has one."""
-    path = course.home / "pyproject.toml"
-    table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    project: dict[str, Any] = table.get("project", {})
-    return project
-
-
-def _pyproject(course: Course) -> str:
-    project = _project(course)
-    dependencies = "".join(f'    "{package}",\n' for package in project.get("dependencies", _DEPENDENCIES))
-    return (
-        '[build-system]\nrequires = ["hatchling>=1.27"]\nbuild-backend = "hatchling.build"\n\n'
-        f'[project]\nname = "{project.get("name", "course")}-student"\n'
-        f'version = "{project.get("version", "0.1.0")}"\n'
-        f'description = "Notebooks and library for students"\n'
-        f'requires-python = "{project.get("requires-python", _PYTHON)}"\n'
-        f"dependencies = [\n{dependencies}]\n\n"
-        f'[tool.hatch.build.targets.wheel]\npackages = ["{course.library_dir.name}"]\n'
-    )
-
-
-def _readme(course: Course, titles: dict[str, str]) -> str:
-    rows = [
-        f"| [{title}](notebooks/{lesson}/{lesson}.ipynb) | `{lesson}` |" for lesson, title in titles.items()
-    ]
-    return f"""# Attention in NumPy: notebooks
-
-You write attention yourself, function by function, in NumPy. Each notebook explains one step, asks you
-to predict before you run, and checks what you wrote.
-
-## Set up
-
-With conda:
-
-    conda env create -f environment.yml
-    conda activate attention-course
-    jupyter lab notebooks
-
-With Python {_project(course).get("requires-python", _PYTHON).lstrip(">=")} or later alone:
-
-    python -m venv .venv
-    .venv/bin/pip install -e .
-    .venv/bin/jupyter lab notebooks
-
-On Windows the last two begin with `.venv\\Scripts\\` in place of `.venv/bin/`.
-
-## Lessons
-
-| lesson | folder |
-|---|---|
-{chr(10).join(rows)}
-
-## How to work
-
-Write your solution where a cell says `YOUR CODE HERE`, then run the `check(...)` cell below it. The
-check tries examples that you can read, works offline, and says what is off: a shape, a value, an input
-that was changed. Your grade comes from other inputs as well, so a function that knows the examples by
-heart passes the check and nothing else.
-
-A question's check tells whether your answer has the right form. Whether it is right, you learn once you
-have handed in. Cells without `YOUR CODE HERE` are provided: change them as you like to try things out,
-they are put back before grading.
-
-A cell with `bring(...)` writes a function of yours from an earlier lesson's notebook into itself; keep the
-notebooks where they are, so that it finds them. Pictures that need a function say so until it is there.
-
-Hand in the notebook under the name that it has.
-"""
+def _credits(course: Course) -> tuple[str, str]:
+    """The author of the bundle's commit, and its message."""
+    name = student_readme.name(course)
+    return name, f"{name} {student_readme.version(course)}"

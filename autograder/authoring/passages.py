@@ -44,7 +44,7 @@ def passages(file: str, text: str) -> Iterator[Passage]:
         case ".py":
             yield _passage(file, _of_code(text))
         case ".json":
-            yield _passage(file, [found for item in _strings(_json(text)) for found in _of_text(item)])
+            yield _passage(file, _of_strings(_json(text)))
         case _:
             yield _passage(file, _of_text(text))
 
@@ -54,12 +54,13 @@ def _of_notebook(file: str, text: str) -> Iterator[Passage]:
     cells = document.get("cells", []) if isinstance(document, dict) else []
     for cell in cells:
         source = "".join(cell.get("source", ""))
-        metadata = cell.get("metadata", {})
         blocks = _of_code(python_of(source)) if cell.get("cell_type") == "code" else _of_text(source)
-        for output in cell.get("outputs", []):
-            blocks += [found for item in _strings(output) for found in _of_text(item)]
+        blocks += _of_strings({key: value for key, value in cell.items() if key != "source"})
         where = f"{file}, cell {cell.get('id', '?')},"
-        yield _passage(where, blocks, tags.SHOWS_MISTAKE in metadata.get("tags", []))
+        yield _passage(where, blocks, tags.SHOWS_MISTAKE in cell.get("metadata", {}).get("tags", []))
+    if isinstance(document, dict):
+        document = {key: value for key, value in document.items() if key != "cells"}
+    yield _passage(f"{file}, outside its cells,", _of_strings(document))
 
 
 def plain_words(file: str, text: str) -> str:
@@ -93,6 +94,11 @@ def _strings(value: Any) -> Iterator[str]:
             yield "\n".join(value)
         for item in value:
             yield from _strings(item)
+
+
+def _of_strings(value: Any) -> list[list[ast.stmt]]:
+    """What the strings of a JSON value hold."""
+    return [found for item in _strings(value) for found in _of_text(item)]
 
 
 def _of_code(text: str) -> list[list[ast.stmt]]:

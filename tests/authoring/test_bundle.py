@@ -1,18 +1,43 @@
-"""The student repository: complete, and nothing hidden in it."""
+"""The student repository: complete, the same each time, and whole or not there."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from autograder.authoring.build import StaleBuild, build
-from autograder.authoring.bundle import bundle, check_folder
-from autograder.authoring.leaks import Leak, files_below
+from autograder.authoring.bundle import bundle
+from autograder.authoring.leaks import files_below
+from autograder.cli import main
 from autograder.course import Course
 from autograder.library import UserError
 
 from .conftest import LESSON, change
+
+PLAIN = {
+    ".gitignore",
+    "README.md",
+    "environment.yml",
+    "pyproject.toml",
+    f"notebooks/{LESSON}/{LESSON}.ipynb",
+    "tiny_lib/__init__.py",
+    "tiny_lib/showing.py",
+    f"tiny_lib/examples/{LESSON}.json",
+}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file's bytes. git's index is left out: it holds the files' times."""
+    return {
+        name: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and (name := str(path.relative_to(folder))) != ".git/index"
+    }
 
 
 @pytest.fixture(scope="module")
@@ -25,26 +50,70 @@ def bundled(built: Course, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_holds_notebooks_library_and_what_it_takes_to_run_them(bundled: Path) -> None:
-    assert {str(path.relative_to(bundled)) for path in files_below(bundled)} == {
-        "README.md",
-        "environment.yml",
-        "pyproject.toml",
-        f"notebooks/{LESSON}/{LESSON}.ipynb",
-        "tiny_lib/__init__.py",
-        "tiny_lib/showing.py",
-        f"tiny_lib/examples/{LESSON}.json",
-    }
-    assert f"[A tiny lesson](notebooks/{LESSON}/{LESSON}.ipynb)" in (bundled / "README.md").read_text()
+    assert contents(bundled).keys() == PLAIN
 
 
-def test_bundling_twice_gives_the_same_bytes(built: Course, bundled: Path, tmp_path: Path) -> None:
-    bundle(built, tmp_path / "again")
+def test_the_students_guide_and_the_licences_come_along(course: Course) -> None:
+    for name in ("docs/students.md", "LICENSE", "LICENSE-PROSE", "NOTICE"):
+        (course.home / name).parent.mkdir(exist_ok=True)
+        (course.home / name).write_text(f"# {name}\n")
+    (course.home / "docs" / "instructors.md").write_text("Not for students.\n")
+    build(course)
 
-    first, second = (
-        {path.relative_to(folder): path.read_bytes() for path in files_below(folder)}
-        for folder in (bundled, tmp_path / "again")
+    bundle(course, course.home / "students")
+
+    found = contents(course.home / "students")
+    assert found["docs/students.md"] == b"# docs/students.md\n"
+    assert {"LICENSE", "LICENSE-PROSE", "NOTICE"} < found.keys()
+    assert "docs/instructors.md" not in found
+    assert b"[docs/students.md](docs/students.md)" in found["README.md"]
+    assert b"- What comes from others: [NOTICE](NOTICE)" in found["README.md"]
+
+
+def test_self_study_adds_a_folder_and_changes_nothing_but_the_readme(
+    built: Course, bundled: Path, tmp_path: Path
+) -> None:
+    bundle(built, tmp_path / "full", self_study=True)
+
+    plain, full = contents(bundled), contents(tmp_path / "full")
+    assert full.keys() - plain.keys() == {"explained/README.md", f"explained/{LESSON}.ipynb"}
+    assert {name for name in plain if full[name] != plain[name]} == {"README.md"}
+    assert b"It holds the answers" in full["README.md"]
+    assert b"explained" not in plain["README.md"]
+
+
+def test_bundling_again_elsewhere_gives_the_same_bytes_and_the_same_commit(
+    built: Course, tmp_path: Path
+) -> None:
+    """In another process: another order of sets and dicts, another time zone, other rights for new files."""
+    here = bundle(built, tmp_path / "here", "owner/name", git=True, self_study=True)
+    program = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from autograder.authoring.bundle import bundle\n"
+        "from autograder.course import Course\n"
+        "os.umask(0o077)\n"
+        "course = Course(Path(sys.argv[1]), Path(sys.argv[1]), 'tiny_lib')\n"
+        "print(bundle(course, Path(sys.argv[2]), 'owner/name', git=True, self_study=True).commit)\n"
     )
-    assert first == second
+    command = [sys.executable, "-c", program, str(built.home), str(tmp_path / "there")]
+    elsewhere = {**os.environ, "PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+    done = subprocess.run(command, env=elsewhere, capture_output=True, text=True)
+
+    assert done.stdout.strip() == here.commit, done.stderr
+    assert contents(tmp_path / "here") == contents(tmp_path / "there")
+    modes = {
+        folder: {
+            str(p.relative_to(tmp_path / folder)): p.stat().st_mode for p in files_below(tmp_path / folder)
+        }
+        for folder in ("here", "there")
+    }
+    assert modes["here"] == modes["there"]
+
+
+def test_everyone_may_read_it(bundled: Path) -> None:
+    assert {oct(path.stat().st_mode & 0o777) for path in files_below(bundled)} == {"0o644"}
+    assert oct((bundled / "notebooks").stat().st_mode & 0o777) == "0o755"
 
 
 def test_a_folder_that_holds_something_is_refused_and_left_alone(built: Course, tmp_path: Path) -> None:
@@ -57,7 +126,7 @@ def test_a_folder_that_holds_something_is_refused_and_left_alone(built: Course, 
 
 
 def test_an_empty_folder_is_filled(built: Course, tmp_path: Path) -> None:
-    assert Path("README.md") in bundle(built, tmp_path)
+    assert Path("README.md") in bundle(built, tmp_path).files
     assert (tmp_path / "README.md").is_file()
 
 
@@ -66,7 +135,7 @@ def test_a_folder_inside_what_is_bundled_is_refused(built: Course) -> None:
         bundle(built, built.library_dir / "students")
 
 
-def test_a_stale_build_is_not_bundled(course: Course, tmp_path: Path) -> None:
+def test_a_stale_build_is_not_bundled(course: Course) -> None:
     build(course)
     change(course.released(LESSON), "Some words", "Other words")
 
@@ -77,22 +146,22 @@ def test_a_stale_build_is_not_bundled(course: Course, tmp_path: Path) -> None:
     assert not [path for path in course.home.iterdir() if path.name.startswith(".students")]
 
 
-def test_a_hidden_file_in_the_bundle_is_caught(built: Course, bundled: Path, tmp_path: Path) -> None:
-    exercises = (built.solutions / "exercises" / "tiny.py").read_bytes()
-    (tmp_path / "tiny_lib").mkdir()
-    (tmp_path / "tiny_lib" / "__init__.py").write_text("")
-    (tmp_path / "cases.bin").write_bytes(exercises)
-
-    with pytest.raises(Leak, match=r"cases\.bin"):
-        check_folder(built, tmp_path)
+def test_a_bad_address_stops_before_anything_is_made(built: Course, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="expected OWNER/NAME on GitHub"):
+        bundle(built, tmp_path / "students", "ftp://somewhere/else")
+    assert not (tmp_path / "students").exists()
 
 
-def test_the_courses_secret_in_the_bundle_is_caught(course: Course, tmp_path: Path) -> None:
-    secret = course.secret().hex()
-    folder = tmp_path / "students"
-    (folder / "tiny_lib").mkdir(parents=True)
-    (folder / "tiny_lib" / "__init__.py").write_text("")
-    (folder / "notes.txt").write_text(f"seed: {secret}")
+def test_the_command_says_what_was_made_and_warns_of_answers(
+    built: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograder.cli._course", lambda root: built)
 
-    with pytest.raises(Leak, match=r"notes\.txt"):
-        check_folder(course, folder)
+    plain = CliRunner().invoke(main, ["bundle", str(tmp_path / "plain")])
+    full = CliRunner().invoke(main, ["bundle", str(tmp_path / "full"), "--git", "--self-study"])
+
+    assert plain.output == f"{tmp_path / 'plain'}: {len(contents(tmp_path / 'plain'))} files\n"
+    commit = (tmp_path / "full" / ".git" / "refs" / "heads" / "main").read_text().strip()
+    assert f"one commit on main: {commit}" in full.output
+    assert "explained/ HOLDS THE ANSWERS" in full.output
+    assert "not for a class" in full.output
