@@ -26,17 +26,21 @@ def check_folder(course: Course, folder: Path, answers_in: str | None = None) ->
     if misplaced:
         raise leaks.Leak("not for students: " + ", ".join(misplaced))
     loaded = [libraries.load(course.solutions, lesson) for lesson in libraries.lesson_names(course.solutions)]
-    texts = {
+    leaks.require_none(loaded, all_texts(folder, answers_in), folder / course.library_dir.name)
+
+
+def all_texts(folder: Path, besides: str | None = None) -> dict[str, str]:
+    """Everything that can be read below `folder`, but for its folder `besides`, by the files' names."""
+    return {
         name: text
         for path in _files(folder)
-        if path.relative_to(folder).parts[0] != answers_in
+        if path.relative_to(folder).parts[0] != besides
         for name, text in _texts(str(path.relative_to(folder)), path.read_bytes())
     }
-    leaks.require_none(loaded, texts, folder / course.library_dir.name)
 
 
 def _misplaced(course: Course, folder: Path) -> list[str]:
-    """Files that are the same as one of the hidden ones, or hold the course's secret."""
+    """Files that are the same as one of the hidden ones, hold the course's secret, or are compiled code."""
     hidden = {path.read_bytes() for path in leaks.files_below(course.solutions)} - {b""}
     secret_file = course.root / ".course_secret"
     secret = secret_file.read_bytes().strip() if secret_file.is_file() else b""
@@ -44,7 +48,7 @@ def _misplaced(course: Course, folder: Path) -> list[str]:
         str(path.relative_to(folder))
         for path in _files(folder)
         for content in [path.read_bytes()]
-        if content in hidden or (secret and secret in content)
+        if content in hidden or (secret and secret in content) or path.suffix == ".pyc"
     ]
 
 
