@@ -1,4 +1,4 @@
-"""A server on Binder is thrown away: a notebook that runs on one says in its first cell how to keep the work."""
+"""A server on Binder is thrown away: a notebook that runs on one says in its first cell how to keep work."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _WHY = (
     "buttons in the bar above this notebook:"
 )
 _HOW = (
-    "Download puts a copy on your computer: do it before each break. It is also the file to hand in. To go on "
-    "from it, upload it over the notebook of the same name (the arrow above the list of files).",
+    "Download puts a copy on your computer: do it before each break. It is the file to hand in, too. To go "
+    "on from it, upload it over the notebook of the same name (the arrow above the list of files).",
     "The cloud with the arrow down, Save to browser storage, keeps a copy in this browser; the one with the "
     "arrow up, Restore from browser storage, brings it back on a new server. It is the lesser copy: another "
     "browser does not have it, nor another of Binder's addresses.",
