@@ -1,4 +1,4 @@
-"""JupyterHub for one server: real Unix users, a shared exchange, and the course as a service of its own account.
+"""JupyterHub for one server: real Unix users, a shared exchange, the course as a service of its own.
 
 Installed by setup_hub.py beside hub.json, which holds the folders and ports. Runs as root: it starts each
 person's server as that person.
@@ -6,6 +6,7 @@ person's server as that person.
 
 import grp
 import os
+import pwd
 import sys
 from pathlib import Path
 
@@ -42,11 +43,22 @@ def unix_groups(user):
     return [name for name in (hub.students, hub.instructors) if user in grp.getgrnam(name).gr_mem]
 
 
+def runtime_folder(user):
+    """The user's own folder (mode 700) for the sockets of kernels, made anew. Its path is short: a socket's
+    has 107 characters at most, and a home's can be long."""
+    folder = Path(hub.runtime, user)
+    owner = pwd.getpwnam(user)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.chown(folder, owner.pw_uid, owner.pw_gid)
+    return str(folder)
+
+
 def on_spawn(spawner):
     """The Unix groups decide, each time that a server starts, whose course is whose; instructors get the
     list of courses in JupyterLab."""
     groups = unix_groups(spawner.user.name)
     spawner.user.sync_groups(groups)
+    spawner.environment["JUPYTER_RUNTIME_DIR"] = runtime_folder(spawner.user.name)
     if hub.instructors in groups:
         spawner.environment["JUPYTER_CONFIG_PATH"] = jupyter_config("instructors")
 
@@ -72,6 +84,7 @@ c.JupyterHub.services = [
         "environment": {
             "JUPYTERHUB_USER": hub.account,  # nbgrader asks the hub by this name
             "JUPYTER_CONFIG_PATH": jupyter_config("course"),
+            "JUPYTER_RUNTIME_DIR": runtime_folder(hub.account),
         },
         "oauth_no_confirm": True,
     }

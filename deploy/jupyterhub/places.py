@@ -17,6 +17,7 @@ class Hub:
     prefix: str
     state: str
     exchange: str
+    runtime: str
     homes: str
     port: int
     hub_port: int
@@ -74,6 +75,7 @@ REAL = Hub(
     prefix="/opt/attention-course",
     state="/srv/attention-hub",
     exchange="/srv/attention-exchange",
+    runtime="/run/attention-hub",
     homes="/home",
     port=8000,
     hub_port=8081,
@@ -86,6 +88,7 @@ SAMPLE = Hub(
     prefix="/opt/attention-sample-hub",
     state="/opt/attention-sample-hub/state",
     exchange="/opt/attention-sample-hub/exchange",
+    runtime="/opt/attention-sample-hub/run",
     homes="/opt/attention-sample-hub/home",
     port=8700,
     hub_port=8781,

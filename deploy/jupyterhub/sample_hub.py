@@ -1,4 +1,4 @@
-"""A hub to look at: `make hub` starts it on loopback with three people, `make hub-clean` takes all of it away.
+"""A hub to look at: `make hub` starts it on loopback with three people, `make hub-clean` removes all of it.
 
 python deploy/jupyterhub/sample_hub.py        # start, until Ctrl-C
 python deploy/jupyterhub/sample_hub.py clean  # remove people, groups and the folder
@@ -54,8 +54,8 @@ def refuse_what_is_not_ours(hub: Hub) -> None:
     strange = [name for name in taken if name.split()[-1] not in ours]
     if strange:
         raise steps.CantSetUp(
-            f"{', '.join(strange)} exists on this machine and was not made by `make hub`: it is left alone, and "
-            "the sample is not started. Try it on a machine without a hub of its own."
+            f"{', '.join(strange)} exists on this machine and was not made by `make hub`: nothing was "
+            "changed or started. Try the sample on a machine without a hub of its own."
         )
 
 

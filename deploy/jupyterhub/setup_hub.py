@@ -2,10 +2,10 @@
 
     sudo python3 deploy/jupyterhub/setup_hub.py
 
-Safe to run again, for instance after `git pull`: it installs what changed and keeps accounts, submissions and the
-gradebook. It makes /opt/attention-course (programs and settings), /srv/attention-hub (the hub's secrets and
-database), /srv/attention-exchange (what is handed out and in), the account grader-attention with its home, and
-the groups nbgrader-attention (students) and formgrade-attention (instructors). README.md goes on from there.
+Safe to run again, for instance after `git pull`: it installs what changed and keeps accounts, submissions and
+the gradebook. It makes /opt/attention-course (programs and settings), /srv/attention-hub (the hub's secrets
+and database), /srv/attention-exchange (what is handed out and in), the account grader-attention with its
+home, and the groups nbgrader-attention (students) and formgrade-attention (instructors). README.md goes on.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ def main() -> None:
         set_up(hub)
     except steps.CantSetUp as error:
         sys.exit(f"\nsetup_hub: {error}")
-    print(
-        f"\nMembers of {hub.students} are students, members of {hub.instructors} grade. Next: README.md, Start"
-    )
+    print(f"\nStudents are the members of {hub.students}, instructors those of {hub.instructors}.")
+    print("What is left to do is in deploy/jupyterhub/README.md.")
 
 
 if __name__ == "__main__":

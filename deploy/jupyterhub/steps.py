@@ -37,7 +37,7 @@ def run(*command: str | Path, **options) -> subprocess.CompletedProcess[str]:
 def as_account(hub: Hub, *command: str | Path, **options) -> subprocess.CompletedProcess[str]:
     """Run a program as the account that grades, in its home, with nothing of root's environment."""
     environment = {
-        "PATH": f"{hub.environment}/bin:/usr/bin:/bin",
+        "PATH": f"{hub.environment}/bin:/usr/sbin:/usr/bin:/bin",
         "HOME": str(hub.account_home),
         "LANG": "C.UTF-8",
     }
@@ -73,7 +73,7 @@ def packages(hub: Hub) -> None:
 
 
 def environment(hub: Hub) -> None:
-    """The Python environment, with the versions of requirements.lock and this repository's own packages, and
+    """The Python environment, with the versions of our lock file and this repository's own packages, and
     with nothing that leads back to the repository: it holds the answers."""
     python = hub.environment / "bin" / "python"
     if not python.exists():
@@ -89,7 +89,7 @@ def environment(hub: Hub) -> None:
 
 
 def proxy(hub: Hub) -> None:
-    """configurable-http-proxy, the part of JupyterHub that is no Python."""
+    """The proxy, the part of JupyterHub that is no Python: configurable-http-proxy."""
     node = int(run("node", "--version").stdout.lstrip("v").split(".")[0])
     version = next(version for oldest, version in PROXY_FOR_NODE.items() if node >= oldest)
     installed = hub.proxy / "node_modules/configurable-http-proxy/package.json"
@@ -146,21 +146,40 @@ def repository(hub: Hub) -> None:
     Written by the account itself, so that root follows no link of its.
     """
     listed = run("git", "-c", "safe.directory=*", "-C", REPOSITORY, "ls-files", "-z").stdout
-    names = "".join(f"{name}\0" for name in listed.split("\0") if name and (REPOSITORY / name).is_file())
+    names = [name for name in listed.split("\0") if name and (REPOSITORY / name).is_file()]
     as_account(hub, "install", "-d", "-m", "700", hub.repository)
-    packed = subprocess.run(
+    _forget(hub, "solutions", "autograder", "attention_lib", "notebooks")
+    _unpack(hub, _packed(names))
+    _give_sources(hub)
+
+
+def _give_sources(hub: Hub) -> None:
+    """nbgrader's source notebooks, which git does not track: those that were built here since the lessons
+    last changed, or built by the account."""
+    built = list(REPOSITORY.glob("build/source/*/*.ipynb"))
+    lessons = [path for path in (REPOSITORY / "solutions").rglob("*") if path.is_file()]
+    oldest = min((path.stat().st_mtime for path in built), default=0)
+    if len(built) < len(list((REPOSITORY / "solutions/lessons").glob("[0-9]*.md"))) or oldest < max(
+        path.stat().st_mtime for path in lessons
+    ):
+        as_account(hub, "autograder", "--course", hub.repository, "build")
+        return
+    _unpack(hub, _packed([str(path.relative_to(REPOSITORY)) for path in built]))
+
+
+def _packed(names: list[str]) -> bytes:
+    """A tar of these files of the repository."""
+    return subprocess.run(
         ["tar", "-C", REPOSITORY, "--null", "--files-from=-", "-c"],
-        input=names.encode(),
+        input="".join(f"{name}\0" for name in names).encode(),
         stdout=subprocess.PIPE,
         check=True,
     ).stdout
-    _forget(hub, "solutions", "autograder", "attention_lib", "notebooks")
-    subprocess.run(
-        ["runuser", "-u", hub.account, "--", "tar", "-C", hub.repository, "--no-same-owner", "-x"],
-        input=packed,
-        check=True,
-    )
-    as_account(hub, "autograder", "--course", hub.repository, "build")
+
+
+def _unpack(hub: Hub, packed: bytes) -> None:
+    command = ["runuser", "-u", hub.account, "--", "tar", "-C", hub.repository, "--no-same-owner", "-x"]
+    subprocess.run(command, input=packed, check=True)
 
 
 def _forget(hub: Hub, *folders: str) -> None:
@@ -174,6 +193,8 @@ def settings(hub: Hub) -> None:
     for name in ("jupyterhub_config.py", "places.py"):
         shutil.copyfile(HERE / name, Path(hub.prefix, name))
     shutil.copytree(HERE / "everyone", hub.environment / "etc" / "jupyter", dirs_exist_ok=True)
+    lab_settings = hub.environment / "share" / "jupyter" / "lab" / "settings"
+    shutil.copytree(HERE / "lab_settings", lab_settings, dirs_exist_ok=True)
     for kind in ("course", "instructors"):
         shutil.copytree(HERE / kind, Path(hub.prefix, "etc", kind), dirs_exist_ok=True)
     state = Path(hub.state)
@@ -183,8 +204,9 @@ def settings(hub: Hub) -> None:
 
 def hub_command(hub: Hub) -> list[str]:
     """The hub, in a view of /proc that shows a person only their own processes."""
-    start = f"mount -t proc -o hidepid=invisible proc /proc && exec {hub.environment}/bin/jupyterhub -f {hub.prefix}/jupyterhub_config.py"
-    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", start]
+    hide = 'mount -t proc -o hidepid=invisible proc /proc && exec "$0" "$@"'
+    start = [f"{hub.environment}/bin/jupyterhub", "-f", f"{hub.prefix}/jupyterhub_config.py"]
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", hide, *start]
 
 
 STEPS = (packages, environment, proxy, accounts, exchange, repository, settings)

@@ -1,4 +1,4 @@
-"""nbgrader for the course account: its class lies in its home; the repository's own settings come from there."""
+"""nbgrader for the course account: where its class lies. The repository's own settings follow."""
 
 import json
 import sys
