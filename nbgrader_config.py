@@ -39,6 +39,15 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
+# `nbgrader zip_collect` takes archives apart within bounds. Collectors for Moodle and Canvas: docs/lms.md.
+c.ZipCollectApp.extractor_plugin = "autograder.classroom.collecting.BoundedExtractor"
+
+# Feedback and the formgrader's pages need no network; the latter show each free text's rubric.
+c.HTMLExporter.preprocessors = [
+    "autograder.classroom.pages.Offline",
+    "autograder.classroom.pages.ShowRubrics",
+]
+
 # To make a new gradebook nbgrader runs `alembic` by name: it lies beside this Python, on the PATH or not.
 programs = os.path.dirname(sys.executable)
 if programs not in os.environ.get("PATH", "").split(os.pathsep):
