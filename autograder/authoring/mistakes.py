@@ -14,8 +14,7 @@ from autograder.authoring.examples import example_steps, example_tolerance
 from autograder.authoring.variations import telling_case
 from autograder.exercise import Exercise, Function, Misconception
 from autograder.judging.cases import HiddenCase, answer
-from autograder.judging.events import agrees_by_value, difference
-from autograder.judging.on_ranks import gets_stuck
+from autograder.judging.events import difference
 from autograder.sandbox.script import Event
 
 _Answers = tuple[tuple[Event, ...], ...]
@@ -79,7 +78,7 @@ def differ(classes: Classes, exercise: Exercise) -> Iterator[str]:
 
 
 @cache
-def _twins(classes: Classes, exercise: Exercise) -> list[tuple[str, str]]:
+def _twins(classes: Classes, exercise: Exercise) -> tuple[tuple[str, str], ...]:
     """The pairs of misconceptions that some class's cases don't tell apart."""
     found = []
     for one, other in itertools.combinations([known.name for known in exercise.misconceptions], 2):
@@ -92,7 +91,7 @@ def _twins(classes: Classes, exercise: Exercise) -> list[tuple[str, str]]:
             ):
                 found.append((one, other))
                 break
-    return found
+    return tuple(found)
 
 
 def _advice(exercise: Exercise, one: Misconception, other: Misconception, cases: Sequence[HiddenCase]) -> str:
@@ -128,13 +127,3 @@ def differ_in_public(exercise: Exercise) -> Iterator[str]:
 def _same_left(one: Sequence[Event], other: Sequence[Event]) -> bool:
     """Whether two functions left the same in their arguments."""
     return same_data(getattr(one[0], "arguments", ()), getattr(other[0], "arguments", ()))
-
-
-def show_a_value(classes: Classes, exercise: Exercise) -> Iterator[str]:
-    """Every misconception is wrong by value on some case, or lets ranks wait for ever."""
-    cases = classes.cases(exercise)
-    for known in exercise.misconceptions:
-        failed = _failed_by(exercise, known.function, cases)
-        given = [answer(exercise.name, known.function, case.steps) for case in failed]
-        if failed and not any(agrees_by_value(events, events) or gets_stuck(events) for events in given):
-            yield f"the misconception `{known.name}` never returns a wrong value: it only raises"

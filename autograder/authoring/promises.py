@@ -27,6 +27,7 @@ from autograder.authoring.examples import example_steps, example_tolerance
 from autograder.exercise import COMM, LEAVES_INPUTS_ALONE, Aspect, Exercise, Function, Outcome
 from autograder.judging.cases import Ask, GraderFault, answer
 from autograder.judging.events import difference
+from autograder.judging.judge import Judge
 from autograder.judging.on_ranks import perform
 from autograder.sandbox.script import Event, Step, standing_in
 from autograder.wording import counted
@@ -57,6 +58,25 @@ def _drawn_badly(exercise: Exercise, aspect: Aspect, case: Callable[..., Any]) -
         yield f"{name} gives back a value of type {given}: give a tuple of arguments, such as `return (X,)`"
     elif not _same_drawn(one, other):
         yield f"{name} draws something else each time: take every random number from its argument `rng`"
+
+
+def structure_is_fixed(classes: Classes, exercise: Exercise) -> Iterator[str]:
+    """The secret draws values; sizes and types are the same for every class."""
+    one, *others = (classes.cases(exercise, secret) for secret in CLASSES)
+    for place, case in enumerate(one):
+        found = [_structure(list(case.inputs.values()))]
+        found += [_structure(list(cases[place].inputs.values())) for cases in others]
+        if any(other != found[0] for other in found):
+            yield (
+                f"the case {case.name} draws a size or a type: one class would be asked something else than "
+                "the next. Write sizes down, and draw the numbers"
+            )
+
+
+def _structure(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_structure(item) for item in value]
+    return np.shape(value), getattr(value, "dtype", type(value))
 
 
 def _same_drawn(one: Any, other: Any) -> bool:
@@ -105,9 +125,11 @@ def mistakes_cost_the_same(
     classes: Classes, exercise: Exercise, secrets: Sequence[bytes] = MANY_CLASSES
 ) -> Iterator[str]:
     """A misconception loses the same points whatever the class's secret draws."""
-    secrets = secrets[:CLASSES_ON_RANKS] if exercise.on_ranks else secrets
+    # judges of their own, so that what forty classes hold is not kept
+    judges = [Judge(classes.library, secret) for secret in secrets[: _enough_classes(exercise)]]
     for known in exercise.misconceptions:
-        verdicts = [classes.verdict(exercise, known.function, secret) for secret in secrets]
+        ask = asking(exercise.name, known.function)
+        verdicts = [judge.exercise(exercise.name, ask) for judge in judges]
         scores = Counter(verdict.score for verdict in verdicts)
         if len(scores) > 1:
             costs = ", ".join(
@@ -119,6 +141,10 @@ def mistakes_cost_the_same(
                 f"the misconception `{known.name}` gets {costs}: whether the aspect "
                 f"{listed(map(repr, by_luck))} shows it is luck. Draw its cases so that it always does"
             )
+
+
+def _enough_classes(exercise: Exercise) -> int:
+    return CLASSES_ON_RANKS if exercise.on_ranks else len(MANY_CLASSES)
 
 
 def aspects_can_be_lost(classes: Classes, exercise: Exercise) -> Iterator[str]:

@@ -16,6 +16,7 @@ from autograder.library import UserError
 
 #: Asked of every exercise whose cases can be drawn and answered.
 PROMISES: tuple[Callable[[Classes, Exercise], Iterator[str]], ...] = (
+    promises.structure_is_fixed,
     promises.reference_is_steady,
     mistakes.are_named,
     mistakes.differ,

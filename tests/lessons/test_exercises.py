@@ -3,9 +3,6 @@ wrong in ways of their own, and other right answers are right."""
 
 from __future__ import annotations
 
-import inspect
-import itertools
-import re
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,18 +12,15 @@ import pytest
 
 from attention_lib import check, notebook
 from attention_lib.check import CheckFailed
+from autograder.authoring import conventions, mistakes, promises
 from autograder.authoring.examples import example_steps, example_tolerance
-from autograder.exercise import Outcome
 from autograder.judging.cases import answer
 from autograder.judging.events import agrees_by_value, difference
-from autograder.judging.judge import Judge
-from autograder.judging.on_ranks import gets_stuck, perform
-from autograder.sandbox.script import Returned, standing_in
+from autograder.judging.on_ranks import gets_stuck
+from autograder.sandbox.script import Returned
 
 from .conftest import SECRETS, hidden_cases, library, oracle
-from .verdicts import asking, judge_of, verdict_on
-
-MANY_SECRETS = [f"class {number}".encode() for number in range(40)]
+from .verdicts import classes
 
 
 def cases_of(lesson, exercise, secrets=SECRETS):
@@ -68,47 +62,33 @@ def test_reference_agrees_with_its_oracle(lesson, exercise):
 
 def test_right_answers_in_other_styles_get_full_marks(lesson, exercise):
     """Fails when a case, a tolerance or a shape rule asks for one particular way of writing it."""
-    judge = judge_of(lesson, SECRETS[0])
-    for function in exercise.alternatives:
-        verdict = judge.exercise(exercise.name, asking(exercise.name, function))
-        assert (verdict.outcome, verdict.score) == (Outcome.PASSED, exercise.points), function.__name__
-        for public in exercise.examples:
-            right = example_answer(exercise, exercise.reference, public)
-            got = example_answer(exercise, function, public)
-            assert difference(right, got, example_tolerance(exercise, public)) is None, function.__name__
+    assert list(promises.alternatives_are_right(classes(lesson), exercise)) == []
 
 
-def test_known_mistake_is_wrong_and_called_by_its_name(lesson, exercise, known):
+def test_known_mistakes_are_wrong_and_called_by_their_names(lesson, exercise):
     """Fails when the grading inputs let a mistake through, or take it for another one."""
-    for secret in SECRETS:
-        verdict = verdict_on(lesson, exercise.name, known.function, secret)
-        assert verdict.score < exercise.points
-        assert (verdict.misconception, verdict.hint) == (known.name, known.hint)
+    assert list(mistakes.are_named(classes(lesson), exercise)) == []
 
 
 def test_a_known_mistake_costs_the_same_in_every_class(lesson, exercise):
     """Fails when a mistake shows in an aspect by luck of the numbers that the class's secret draws."""
-    # on ranks structure shows in the first few: who sends what does not hang on the numbers
-    secrets = MANY_SECRETS[:5] if exercise.on_ranks else MANY_SECRETS
-    judges = [Judge(library(lesson), secret) for secret in secrets]
-    for known in exercise.misconceptions:
-        ask = asking(exercise.name, known.function)
-        scores = {judge.exercise(exercise.name, ask).score for judge in judges}
-        assert len(scores) == 1, known.name
+    assert list(promises.mistakes_cost_the_same(classes(lesson), exercise)) == []
 
 
 def test_known_mistakes_differ_from_each_other_on_the_grading_inputs(lesson, exercise):
     """Fails when two misconceptions are one: a hint would be given at random. One difference by value
     or by the kind of exception is enough."""
-    for secret in SECRETS:
-        cases = cases_of(lesson, exercise, [secret])
-        given = {known.name: answers(exercise, known.function, cases) for known in exercise.misconceptions}
-        for one, other in itertools.combinations(given, 2):
-            differs = [
-                difference(a, b, case.tolerance) is not None
-                for case, a, b in zip(cases, given[one], given[other], strict=True)
-            ]
-            assert any(differs), (one, other)
+    assert list(mistakes.differ(classes(lesson), exercise)) == []
+
+
+def test_known_mistakes_differ_from_each_other_on_the_public_examples(exercise):
+    """Fails when a student's own check would ask a question that belongs to another mistake."""
+    assert list(mistakes.differ_in_public(exercise)) == []
+
+
+def test_each_aspect_can_be_lost(lesson, exercise):
+    """Fails when points are given that no wrong answer would lose."""
+    assert list(promises.aspects_can_be_lost(classes(lesson), exercise)) == []
 
 
 def test_known_mistake_fails_some_case_by_value(lesson, exercise, known):
@@ -131,52 +111,25 @@ def test_the_students_own_check_asks_the_question_that_belongs_to_the_mistake(ex
     assert f"Hint: {known.hint} " in " ".join([*str(found.value).split(), ""])
 
 
-def test_a_mistake_is_carried_forward_to_what_is_built_on_it(lesson, exercise, known):
+def test_mistakes_are_carried_forward_to_what_is_built_on_them(lesson, exercise):
     """Fails when a mistake in one exercise costs another its points: where a later answer is composed of
     earlier functions, at least one of its cases must show the mistake by value."""
-    judge = judge_of(lesson, SECRETS[0])
-    for later in library(lesson).exercises.values():
-        if later is exercise:
-            continue
-        for composed, _ in judge.cases.carried(later.name, {exercise.name: known.function}):
-            sitting = judge.sitting()
-            mistaken = sitting.exercise(exercise.name, asking(exercise.name, known.function))
-            assert mistaken.score < exercise.points
-            verdict = sitting.exercise(later.name, _asking_in_its_world(later, composed))
-            assert verdict.score == later.points, (later.name, composed.__name__, verdict.message)
-
-
-def _asking_in_its_world(exercise, composed):
-    """An `ask` that lets tables stand in for what `composed` calls, as a notebook's process does."""
-
-    def ask(steps):
-        with standing_in(steps, composed.__globals__), warnings.catch_warnings(action="ignore"):
-            return perform(steps, {exercise.name: composed})
-
-    return ask
+    assert list(promises.mistakes_are_carried_forward(classes(lesson), exercise)) == []
 
 
 def test_the_secret_draws_values_never_structure(lesson, exercise):
     """Fails when one class would be asked another kind of question than the next."""
-
-    def structure(case):
-        return {name: _structure(value) for name, value in case.inputs.items()}
-
-    first, *others = [cases_of(lesson, exercise, [secret]) for secret in SECRETS]
-    for cases in others:
-        assert [structure(case) for case in cases] == [structure(case) for case in first]
+    assert list(promises.structure_is_fixed(classes(lesson), exercise)) == []
 
 
-def _structure(value):
-    if isinstance(value, list | tuple):
-        return [_structure(item) for item in value]
-    return np.shape(value), getattr(value, "dtype", type(value))
+def test_every_case_is_drawn_from_its_generator_alone(lesson, exercise):
+    """Fails when a case would be another one each time that it is drawn."""
+    assert list(promises.can_be_asked(classes(lesson), exercise)) == []
 
 
-def test_reference_leaves_its_inputs_alone(lesson, exercise):
-    """Fails when the solved notebook itself would lose the points of that aspect."""
-    verdict = verdict_on(lesson, exercise.name, exercise.reference, SECRETS[0])
-    assert verdict.score == exercise.points
+def test_reference_gets_full_marks_and_repeats_itself(lesson, exercise):
+    """Fails when the solved notebook itself would lose points, or draws numbers of its own."""
+    assert list(promises.reference_is_steady(classes(lesson), exercise)) == []
 
 
 def test_low_precision_is_never_asked_together_with_large_scores(lesson, exercise):
@@ -203,40 +156,19 @@ def _largest(arrays):
 
 def test_exercise_is_complete(exercise):
     """Fails when an exercise is added with too little to check or to learn from."""
-    assert len(exercise.misconceptions) >= 3
-    assert len(exercise.examples) >= 2
-    assert len(exercise.alternatives) >= 3
-    names = [known.name for known in exercise.misconceptions]
-    assert len(set(names)) == len(names)
-    assert 2 <= exercise.points <= 5
+    assert list(conventions.is_complete(exercise)) == []
 
 
 def test_docstring_names_the_shape_of_every_argument_and_of_the_result(exercise):
     """Fails when a student would have to guess a shape."""
-    doc = inspect.getdoc(exercise.reference) or ""
-    parameters = inspect.signature(exercise.reference).parameters.values()
-    for parameter in parameters:
-        shape = (
-            r"(\([^)]*\)|int|float|bool|list|str|communicator)"
-            if parameter.default is inspect.Parameter.empty
-            else ""
-        )
-        assert re.search(rf"^{parameter.name}\b.*: {shape}", doc, re.MULTILINE), parameter.name
-    assert re.search(r"^Returns? .*(\(.*\)|number|float|array)", doc, re.MULTILINE)
+    assert list(conventions.docstring_names_shapes(exercise)) == []
 
 
-def test_hint_asks_and_does_not_answer(exercise, known):
+def test_hints_ask_and_do_not_answer(exercise):
     """Fails when a hint holds code, or states without asking."""
-    assert "?" in known.hint
-    assert not re.search(r"np\.|\.T\b|@|axis ?=|keepdims|return |\[:", known.hint)
-    assert "!" not in known.hint
-    assert len(known.hint) <= 160
+    assert list(conventions.hints_ask(exercise)) == []
 
 
-@pytest.mark.parametrize("forbidden", ["import", "print("])
-def test_solved_cell_is_short_and_plain_numpy(exercise, forbidden):
+def test_solved_cell_is_short_and_plain_numpy(exercise):
     """Fails when the solved notebook's cell would need more than NumPy, or more than a screen."""
-    source = inspect.getsource(exercise.reference)
-    body = source[source.rindex('"""') + 3 :].strip()
-    assert len(body.splitlines()) <= (20 if exercise.on_ranks else 12)
-    assert forbidden not in body
+    assert list(conventions.solution_is_short(exercise)) == []

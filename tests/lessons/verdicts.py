@@ -6,31 +6,21 @@ from functools import cache
 
 import numpy as np
 
-from autograder.judging.judge import Judge
-from autograder.judging.on_ranks import perform
+from autograder.authoring.classes import Classes
 
 from .conftest import library
 
 
 @cache
-def judge_of(lesson, secret):
-    """The judge of one class: what the known mistakes answer is worked out once for all tests."""
-    return Judge(library(lesson), secret)
-
-
-def asking(name, function):
-    """An `ask` that answers for the exercise `name` with `function`, without warnings."""
-
-    def ask(steps):
-        with np.errstate(all="ignore"):
-            return perform(steps, {name: function})
-
-    return ask
+def classes(lesson):
+    """The lesson before the judges of a few classes: what the known mistakes answer is worked out once for
+    all tests."""
+    return Classes(library(lesson))
 
 
 def verdict_on(lesson, name, function, secret):
     """The verdict on `function` as the exercise `name` in the class of `secret`."""
-    return judge_of(lesson, secret).exercise(name, asking(name, function))
+    return classes(lesson).verdict(library(lesson).exercises[name], function, secret)
 
 
 def in_single_precision(value):
