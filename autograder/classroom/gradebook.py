@@ -17,6 +17,7 @@ from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import parse_utc
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
+from traitlets import TraitError
 from traitlets.config import Config
 
 from autograder.classroom import recording, registering, schema
@@ -24,8 +25,9 @@ from autograder.classroom.database import Database, is_missing
 from autograder.classroom.dump import canonical_dump as canonical_dump
 from autograder.classroom.recording import Entry, Layout
 from autograder.classroom.results import Result
-from autograder.classroom.settings import nbgrader_config
+from autograder.classroom.settings import CONFIG_FILE, nbgrader_config
 from autograder.course import Course
+from autograder.library import UserError
 
 #: A longer timestamp.txt holds no time.
 MAX_TIMESTAMP_CHARACTERS = 100
@@ -39,8 +41,7 @@ class Book:
 
     def __init__(self, directory: CourseDirectory, config: Config):
         self._course_id = directory.course_id
-        self._late = AssignLatePenalties(config=config)
-        self._late.init_plugin()
+        self._late = _late_policy(config)
         self._layouts: dict[str, Layout] = {}
         self._database = Database(directory.db_url)
         try:
@@ -117,6 +118,16 @@ class Book:
                 notebook.student.id, notebook.score, seconds_late
             )
             return None if penalty is None else self._late._check_late_penalty(notebook, penalty)
+
+
+def _late_policy(config: Config) -> AssignLatePenalties:
+    """nbgrader's step with the course's plugin. Raises UserError where the settings are wrong."""
+    try:
+        late = AssignLatePenalties(config=config)
+        late.init_plugin()
+    except (TraitError, ImportError) as error:
+        raise UserError(f"{CONFIG_FILE}: the late policy can't be used: {error}") from error
+    return late
 
 
 def open_book(course: Course) -> Book:
