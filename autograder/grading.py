@@ -39,7 +39,8 @@ LOSSES_BORNE = 3
 class Graded:
     """One graded submission. `notebook` is restored and holds the judge's outputs; `needs_manual` names
     the free texts that were answered and whatever the grader itself failed on; `other_release` is the stamp
-    of the release that the student worked on, where it is not the one that was graded."""
+    of the release that the student worked on, where it is not the one that was graded. Of the `seconds`, the
+    notebook's own cells ran `cells_seconds`."""
 
     lesson: str
     notebook: NotebookNode
@@ -50,6 +51,7 @@ class Graded:
     seconds: float
     unanswered_texts: tuple[str, ...] = ()
     other_release: str | None = None
+    cells_seconds: float = 0.0
 
     @property
     def score(self) -> float:
@@ -144,6 +146,7 @@ class Grader:
             done.seconds,
             blank,
             self._other_release(submitted),
+            done.cells_seconds,
         )
 
     def _other_release(self, submitted: NotebookNode) -> str | None:

@@ -46,7 +46,12 @@ def of_graded(student: str, graded: Graded, released: NotebookNode) -> Result:
     return Result(
         student,
         graded.lesson,
-        {"student": student, **graded.to_json(), "stopped": stopped(graded.notebook)},
+        {
+            "student": student,
+            **graded.to_json(),
+            "cells_seconds": round(graded.cells_seconds, 3),
+            "stopped": stopped(graded.notebook),
+        },
         notebook_text(graded.notebook),
         dict(graded.scores()),
         blank,

@@ -37,11 +37,12 @@ TOO_MUCH = f"[left out: all cells of a notebook can show {MOST_SHOWN:,} characte
 
 @dataclass(frozen=True)
 class Run:
-    """The verdicts on one submission, and how many seconds it took."""
+    """The verdicts on one submission, how many seconds it took, and how many of these its cells ran."""
 
     exercises: dict[str, ExerciseVerdict]
     questions: dict[str, QuestionVerdict]
     seconds: float
+    cells_seconds: float
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ def run(
                 graded.visit(cell)
     finally:
         graded.session.close()
-    return Run(graded.exercises, graded.questions, time.monotonic() - started)
+    return Run(graded.exercises, graded.questions, time.monotonic() - started, graded.cells_seconds)
 
 
 class _Graded:
@@ -226,6 +227,7 @@ class _Graded:
         self.session = session
         self.exercises: dict[str, ExerciseVerdict] = {}
         self.questions: dict[str, QuestionVerdict] = {}
+        self.cells_seconds = 0.0
         self._library = judge.library
         self._sitting = judge.sitting()
         self._own_code = own_code
@@ -245,7 +247,9 @@ class _Graded:
             self.questions[asked] = self._question(asked)
             cell.outputs = feedback.outputs(self.questions[asked])
         elif not _is_skipped(cell):
+            started = time.monotonic()
             ran = self.session.run_cell(cell.source)
+            self.cells_seconds += time.monotonic() - started
             self._written[name] = Written(cell.source, self._own_code, ran.failed, ran.reason)
             cell.outputs = [_as_output(output) for output in self._kept(ran.outputs)]
 

@@ -100,7 +100,8 @@ def left_by(course, lesson=LESSON):
         if path.is_file()
     }
     verdicts = {
-        verdict["student"]: {**verdict, "seconds": None} for verdict in records.verdicts(course, lesson)
+        verdict["student"]: {**verdict, "seconds": None, "cells_seconds": None}
+        for verdict in records.verdicts(course, lesson)
     }
     return dump(course).splitlines(), graded, verdicts
 

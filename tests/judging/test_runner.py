@@ -228,3 +228,26 @@ def test_what_a_new_child_is_caught_at_is_the_cells_own_doing(sandbox, judge):
     run(submitted, judge, sandbox, Limits())
     assert [cell.outputs[0].output_type for cell in submitted.cells] == ["stream", "error", "stream"]
     assert sandbox.log.count("find_out()") == 2
+
+
+def test_the_time_of_the_cells_is_told_apart_from_that_of_the_asking(sandbox, judge, monkeypatch):
+    now = 100.0
+
+    class SlowChild(FakeChild):
+        def run_cell(self, source):
+            nonlocal now
+            now += 3.0
+            return super().run_cell(source)
+
+        def ask(self, steps):
+            nonlocal now
+            now += 0.5
+            return super().ask(steps)
+
+    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: now))
+    sandbox.child = lambda: SlowChild(sandbox.log)
+    cells = notebook("a = 1", DOUBLED, "check('doubled')")
+    graded_as(cells.cells[2], "test_doubled")
+    done = run(cells, judge, sandbox, Limits())
+    assert done.cells_seconds == 6.0
+    assert done.seconds > done.cells_seconds
