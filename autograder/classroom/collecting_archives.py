@@ -236,7 +236,8 @@ def _write(entry: Entry, target: Path, most: int) -> tuple[int, str | None]:
                 size += len(chunk)
                 file.write(chunk if size <= most else b"")
     except (*TROUBLE, NotImplementedError) as error:
-        target.unlink(missing_ok=True)
+        if target.is_file():
+            target.unlink()
         if isinstance(error, OSError) and error.errno in REMEDIES and error.errno not in IN_THE_WAY:
             raise CantWrite(target, error) from error
         return size, f"can't be taken ({error})"

@@ -5,18 +5,17 @@ from __future__ import annotations
 import csv
 import logging
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from gradebooks import enter, give, run
 from nbgrader.api import Gradebook
+from nbgrader.apps import ExportApp
 from sqlalchemy import create_engine, text
 from tiny_course import HALF, LESSON, MISTAKEN, RIGHT
 
 from autograder.classroom.exports import CanvasExporter, MoodleExporter
-from autograder.classroom.settings import link_class
+from autograder.classroom.settings import nbgrader_config
 from autograder.course import Course
 from autograder.library import UserError
 
@@ -421,37 +420,15 @@ def test_lessons_with_submissions_and_no_column_are_named(graded, caplog):
     assert "c.CanvasExporter.columns['02_other']" in line
 
 
-def nbgrader(course: Course, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "nbgrader", *words],
-        cwd=course.root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_nbgrader_export_writes_the_file_and_says_what_is_open(graded):
-    link_class(graded)
-    canvas_roster(graded)
-    done = nbgrader(
-        graded,
-        *("export", "--exporter", "autograder.classroom.exports.CanvasExporter", "--to", "canvas.csv"),
-        "--CanvasExporter.roster=canvas_export.csv",
-    )
-    assert done.returncode == 0, done.stderr
-    with (graded.root / "canvas.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    assert column(rows, "Tiny (4711)", "SIS Login ID")["ada"] == "4"
-    assert f"cem, {LESSON}: not exported, waits for a person: tell_why" in done.stderr
-
-
-def test_nbgrader_export_ends_with_one_line_where_the_instructor_can_mend_it(graded):
-    done = nbgrader(
-        graded,
-        *("export", "--exporter", "autograder.classroom.exports.MoodleExporter"),
-        "--MoodleExporter.roster=nowhere.csv",
-    )
-    assert done.returncode == 1
-    assert "nowhere.csv can't be read: No such file or directory" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_nbgrader_export_ends_with_one_line_where_the_instructor_can_mend_it(graded, caplog):
+    """The real command is run in test_collecting.py."""
+    config = nbgrader_config(graded)
+    config.ExportApp.plugin_class = MoodleExporter
+    config.MoodleExporter.roster = "nowhere.csv"
+    app = ExportApp(config=config, log=logging.getLogger("export"))
+    app.init_plugin()
+    with opened(graded) as gradebook, pytest.raises(SystemExit):
+        app.plugin_inst.export(gradebook)
+    assert messages(caplog) == [
+        "nowhere.csv can't be read: No such file or directory",
+    ]
