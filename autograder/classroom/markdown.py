@@ -5,25 +5,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from html import escape
+from pathlib import Path
 from typing import Any, ClassVar
 
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath, MathInlineParser
+from nbconvert.filters.markdown_mistune import (
+    InvalidNotebook,
+    IPythonRenderer,
+    MarkdownWithMath,
+    MathInlineParser,
+)
 
 from autograder.classroom.mathml import mathml
 
 #: For a page with formulas: fonts that can stretch a brace, and columns as TeX sets them.
-STYLE = """
-math { font-family: "Latin Modern Math", "STIX Two Math", "Cambria Math", "Libertinus Math",
-  "DejaVu Math TeX Gyre", math; font-size: 1.08em; }
-math[display="block"] { margin: .7em 0; max-width: 100%; overflow-x: auto; overflow-y: hidden; }
-mtd[columnalign="left"] { text-align: left; padding-left: 0; }
-mtd[columnalign="left"] + mtd[columnalign="left"] { padding-left: 1em; }
-mtd[columnalign="right"] { text-align: right; padding-right: 0; }
-math .prime { font-family: "Times New Roman", "Liberation Serif", "DejaVu Serif", serif; }
-code.tex { white-space: pre-wrap; }
-"""
+STYLE = (Path(__file__).parent / "page_templates" / "base" / "math.css").read_text(encoding="utf-8")
 
 
 class _Inline(MathInlineParser):
@@ -67,9 +65,20 @@ def html(text: str) -> str:
     return _rendered(text, _HarmlessRenderer())
 
 
-def render(text: str, attachments: Mapping[str, Mapping[str, str]], path: str) -> str:
-    """A cell's Markdown as HTML, as nbconvert does it: HTML in it stays as it is."""
-    return _rendered(text, _Renderer(escape=False, attachments=attachments, path=path))
+def render(text: str, attachments: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """A cell's Markdown as HTML, as nbconvert does it: HTML in it stays as it is. What can't be rendered
+    is shown as it was written."""
+    return _rendered_cell(text) if not attachments else _rendered(text, _cells_renderer(attachments))
+
+
+@functools.lru_cache(maxsize=1024)
+def _rendered_cell(text: str) -> str:
+    """Most of a class's cells are the lesson's own, the same for each student."""
+    return _rendered(text, _cells_renderer({}))
+
+
+def _cells_renderer(attachments: Mapping[str, Mapping[str, str]]) -> _Renderer:
+    return _Renderer(escape=False, attachments=attachments)
 
 
 def plain(text: str) -> str:
@@ -79,4 +88,7 @@ def plain(text: str) -> str:
 
 def _rendered(text: str, renderer: IPythonRenderer) -> str:
     markdown: Any = MarkdownWithMath(renderer=renderer, inline=_Inline(hard_wrap=False))
-    return str(markdown.render(text))
+    try:
+        return str(markdown.render(text))
+    except (RecursionError, InvalidNotebook):  # nested too deep, or an attachment that is not there
+        return plain(text)

@@ -109,4 +109,6 @@ def _written(element: Element, level: int = 0) -> str:
         if re.fullmatch(_ATTRIBUTES.get(name, ""), value)
     )
     inside = html.escape(text) + "".join(_written(child, level + 1) for child in element)
+    if element.tag == "mrow" and (level == 1 or len(element) == 1) and not element.attrib:
+        return inside  # in <math>, and around a single element, a row says nothing
     return f"<{element.tag}{attributes}>{inside}</{element.tag}>"

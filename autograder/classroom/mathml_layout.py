@@ -1,5 +1,5 @@
 """What TeX does unasked and latex2mathml leaves out: limits above and below, room beside function names
-and stretched brackets, none around a sign, a bar or a slash, primes that can be seen.
+and stretched brackets, none around a sign, a bar, a slash or an operator in braces, primes that can be seen.
 
 In place, on the elements that latex2mathml makes.
 """
@@ -37,6 +37,8 @@ def lay_out(element: Element) -> None:
     elif element.tag == "mrow" and _is_upright_word(element):
         element.tag, element.text = "mi", "".join(child.text or "" for child in element)
         element[:] = []
+    elif element.tag == "mrow" and len(element) == 1 and element[0].tag == "mo":
+        element[0].attrib |= {"lspace": "0", "rspace": "0"}
     elif element.tag in ("msup", "msubsup") and len(element) and element[-1].text in _PRIMES:
         _set_prime(element)
     elif element.tag in _WITH_LIMITS and len(element) and element[0].text in _LIMITS_BELOW:
