@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -45,6 +46,10 @@ def made(hub: Hub) -> Path:
     return Path(hub.prefix, "made.json")
 
 
+def pid_file(hub: Hub) -> Path:
+    return Path(hub.state, "hub.pid")
+
+
 def refuse_what_is_not_ours(hub: Hub) -> None:
     """Raises CantSetUp where an account or a group of these names is somebody's."""
     ours = json.loads(made(hub).read_text()) if made(hub).exists() else []
@@ -57,6 +62,14 @@ def refuse_what_is_not_ours(hub: Hub) -> None:
             f"{', '.join(strange)} exists on this machine and was not made by `make hub`: nothing was "
             "changed or started. Try the sample on a machine without a hub of its own."
         )
+
+
+def refuse_if_running(hub: Hub) -> None:
+    """Raises CantSetUp where something listens on one of the hub's ports."""
+    for port in (hub.port, hub.hub_port, hub.proxy_port, hub.course_port):
+        with socket.socket() as line:
+            if line.connect_ex((hub.address, port)) == 0:
+                raise steps.CantSetUp(f"port {port} is taken: is `make hub` running already? Stop it first")
 
 
 def people(hub: Hub) -> dict[str, str]:
@@ -78,6 +91,7 @@ def started(hub: Hub = SAMPLE) -> Iterator[Running]:
     """A sample hub, set up and answering; stopped at the end. Raises CantSetUp."""
     steps.check_machine()
     refuse_what_is_not_ours(hub)
+    refuse_if_running(hub)
     Path(hub.prefix).mkdir(parents=True, exist_ok=True)
     names = [hub.account, *INSTRUCTORS, *STUDENTS, hub.students, hub.instructors]
     made(hub).write_text(json.dumps(names))
@@ -88,6 +102,7 @@ def started(hub: Hub = SAMPLE) -> Iterator[Running]:
         process = subprocess.Popen(
             steps.hub_command(hub), stdout=out, stderr=out, cwd=hub.state, env=clean_environment(hub)
         )
+    pid_file(hub).write_text(str(process.pid))
     try:
         wait_until_it_answers(hub, process, log)
         yield Running(hub, passwords, process)
@@ -128,6 +143,7 @@ def clean(hub: Hub = SAMPLE, keep_programs: bool = False) -> None:
     """Remove the people, the groups and the folder that `started` made; nothing else."""
     if not made(hub).exists():
         return
+    stop_running(hub)
     names = json.loads(made(hub).read_text())
     for name in [name for name in names if steps.user_exists(name)]:
         end_processes(name)
@@ -140,6 +156,27 @@ def clean(hub: Hub = SAMPLE, keep_programs: bool = False) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     if not kept:
         shutil.rmtree(hub.prefix)
+
+
+def stop_running(hub: Hub) -> None:
+    """Stop a hub that runs from this folder, and its proxy, which a hub that was killed leaves behind."""
+    for file in (pid_file(hub), Path(hub.state, "proxy.pid")):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            number = int(file.read_text())
+            if hub.prefix.encode() in Path(f"/proc/{number}/cmdline").read_bytes():
+                os.kill(number, signal.SIGTERM)
+                wait_until_gone(number)
+
+
+def wait_until_gone(number: int, seconds: float = 20) -> None:
+    """Wait for a process to end; after that many seconds, kill it."""
+    deadline = time.monotonic() + seconds
+    while Path(f"/proc/{number}/cmdline").exists() and time.monotonic() < deadline:
+        if not Path(f"/proc/{number}/cmdline").read_bytes():  # ended, and not yet waited for
+            return
+        time.sleep(0.1)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(number, signal.SIGKILL)
 
 
 def end_processes(name: str) -> None:
