@@ -219,12 +219,19 @@ def grade(
 
 
 @main.command()
+@click.argument("lessons", nargs=-1, metavar="[LESSON]...")
+@click.option("--anonymous", is_flag=True, help="Without names: for others than the course's staff.")
+@click.option("--to", type=click.Path(path_type=Path), metavar="FILE", help="Write the page to FILE.")
 @click.pass_obj
-def report(root: Path) -> None:
-    """Write the class report, one HTML page."""
-    from autograder.classroom.report import write
+def report(root: Path, lessons: tuple[str, ...], anonymous: bool, to: Path | None) -> None:
+    """Write the class report: one HTML page on the whole course, or one on each LESSON."""
+    from autograder.classroom.report import write, write_lessons
 
-    click.echo(write(_course(root)))
+    course = _course(root)
+    if not lessons:
+        click.echo(write(course, anonymous=anonymous, to=to))
+    for path in write_lessons(course, lessons, anonymous=anonymous, to=to):
+        click.echo(path)
 
 
 @main.command()
