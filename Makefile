@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV := 0.13.8
 
-.PHONY: setup demo lab mpi test test-browser lint bench fuzz soak lock clean
+.PHONY: setup demo lab mpi test test-bundle test-browser lint bench fuzz soak lock clean
 
 setup: $(READY)
 
@@ -38,7 +38,12 @@ lint: setup
 test: lint
 	$(BIN)/autograder build --check
 	$(BIN)/autograder build
-	$(BIN)/python -m pytest -n 2 --ignore=tests/browser
+	$(BIN)/python -m pytest -n 2 --ignore=tests/browser --ignore=tests/bundle_install
+
+# the student bundle, installed and run as a new user would; wants PyPI
+test-bundle: setup
+	$(BIN)/autograder build
+	$(BIN)/python -m pytest tests/bundle_install --durations=5
 
 # JupyterLab in a browser that nobody sees; wants Chromium. Screenshots: build/browser/
 test-browser: setup

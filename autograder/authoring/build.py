@@ -69,6 +69,13 @@ def build(course: Course, lessons: Sequence[str] | None = None, check: bool = Fa
     return _write(course, built, orphans)
 
 
+def require_fresh(course: Course) -> None:
+    """Raise StaleBuild when what students get is not what the sources give. No leak is looked for."""
+    names = libraries.lesson_names(course.solutions)
+    built = [build_lesson(course, libraries.load(course.solutions, name)) for name in names]
+    _require_fresh(course, built, _orphans(course, names))
+
+
 def build_lesson(course: Course, library: Library) -> BuiltLesson:
     """One lesson's files, in memory. Raises UserError, naming lesson and item, when it can't be built."""
     # nbgrader takes seconds to import: only a build pays for it.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from autograder import library as libraries
 from autograder.authoring import leaks, student_readme
-from autograder.authoring.build import build
+from autograder.authoring.build import require_fresh
 from autograder.authoring.explained import FOLDER as EXPLAINED
 from autograder.authoring.explained import explained_files
 from autograder.authoring.git_history import commit_folder, require_git
@@ -61,7 +61,7 @@ def bundle(
     published = repository_at(repository) if repository else None
     if git:
         require_git()
-    build(course, check=True)
+    require_fresh(course)
     with writing(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
         # In the same folder, so that putting it in place is one rename.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,10 @@ from autograder.course import Course
 from autograder.library import Library
 
 LESSON = "01_tiny"
+#: Skipped where git is missing; with REQUIRE_GIT=1 it must be there.
+needs_git = pytest.mark.skipif(
+    shutil.which("git") is None and os.environ.get("REQUIRE_GIT") != "1", reason="git is not installed"
+)
 
 EXERCISES = '''
 """The hidden library of a tiny lesson."""

@@ -17,7 +17,7 @@ from autograder.cli import main
 from autograder.course import Course
 from autograder.library import UserError
 
-from .conftest import LESSON, change
+from .conftest import LESSON, change, needs_git
 
 PLAIN = {
     ".gitignore",
@@ -82,6 +82,7 @@ def test_self_study_adds_a_folder_and_changes_nothing_but_the_readme(
     assert b"explained" not in plain["README.md"]
 
 
+@needs_git
 def test_bundling_again_elsewhere_gives_the_same_bytes_and_the_same_commit(
     built: Course, tmp_path: Path
 ) -> None:
@@ -152,6 +153,7 @@ def test_a_bad_address_stops_before_anything_is_made(built: Course, tmp_path: Pa
     assert not (tmp_path / "students").exists()
 
 
+@needs_git
 def test_the_command_says_what_was_made_and_warns_of_answers(
     built: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,10 @@ from autograder.authoring.git_history import commit_folder
 from autograder.course import Course
 from autograder.library import UserError
 
+from .conftest import needs_git
+
+pytestmark = needs_git
+
 FILES = {"README.md": b"# Hi\n", "data/a.bin": b"\x00\r\n\xff", ".gitignore": b"*.log\n", "kept.log": b"x"}
 REFUSES = "#!/bin/sh\nexit 1\n"
 
