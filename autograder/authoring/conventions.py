@@ -11,7 +11,7 @@ from typing import Any
 
 from autograder.authoring.source import source_of, statements
 from autograder.exercise import Exercise, Kind, Outcome, Question
-from autograder.judging.questions import judge_question
+from autograder.judging.questions import WrongForm, judge_question
 from autograder.wording import counted
 
 FEWEST = {"misconceptions": 3, "alternatives": 3, "examples": 2}
@@ -85,18 +85,29 @@ def solution_is_short(exercise: Exercise) -> Iterator[str]:
 def question_is_fair(question: Question) -> Iterator[str]:
     """The key is right, each known wrong answer is wrong and gets its own hint, and nobody who is wrong in a
     way that can be foreseen goes without one."""
-    if judge_question(question, question.key).score != question.points:
-        yield f"its own key {question.key!r} is not marked right"
+    try:
+        judge_question(question, question.key)
+    except WrongForm:
+        yield f"its key {question.key!r} is not what its kind asks for: {question.kind.form}"
+        return
     for wrong, hint in question.hints:
-        verdict = judge_question(question, wrong)
-        if verdict.outcome is not Outcome.FAILED:
-            yield f"the answer {wrong!r}, which has a hint, is marked right: it lies too near the key"
-        elif verdict.message != hint:
-            yield f"the answer {wrong!r} gets another answer's hint, or none: {verdict.message}"
-        if "?" not in hint:
-            yield f"the hint for {wrong!r} asks nothing: let it end in a question"
+        yield from _hint_is_given(question, wrong, hint)
     yield from _options(question)
     yield from _without_hint(question)
+
+
+def _hint_is_given(question: Question, wrong: Any, hint: str) -> Iterator[str]:
+    try:
+        verdict = judge_question(question, wrong)
+    except WrongForm:
+        yield f"another hint's answer is not what its kind asks for: {question.kind.form}"
+        return
+    if verdict.outcome is not Outcome.FAILED:
+        yield f"the answer {wrong!r}, which has a hint, is marked right: it lies too near the key"
+    elif verdict.message != hint:
+        yield f"the answer {wrong!r} gets another answer's hint, or none: {verdict.message}"
+    if "?" not in hint:
+        yield f"the hint for {wrong!r} asks nothing: let it end in a question"
 
 
 def _options(question: Question) -> Iterator[str]:

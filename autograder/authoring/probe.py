@@ -83,7 +83,7 @@ def _run(task: str, folder: Path) -> list[list[str]]:
     except subprocess.TimeoutExpired as error:
         raise UserError(f"the leak check of callables took more than {SECONDS_IN_ALL:.0f} seconds") from error
     if done.returncode:
-        reason = done.stderr.strip().split("\n")[-1]
+        reason = done.stderr.strip().split("\n")[-1].removeprefix("autograder.judging.cases.GraderFault: ")
         raise UserError(f"the leak check of callables failed: {reason}")
     found: list[list[str]] = json.loads((folder / "found.json").read_text())
     return found

@@ -133,7 +133,8 @@ def mistakes_cost_the_same(
         scores = Counter(verdict.score for verdict in verdicts)
         if len(scores) > 1:
             costs = ", ".join(
-                f"{score:g} points in {counted(n, 'class', 'classes')}" for score, n in scores.items()
+                f"{score:g} of {exercise.points:g} in {counted(n, 'class', 'classes')}"
+                for score, n in scores.items()
             )
             lost = Counter(one.name for verdict in verdicts for one in verdict.aspects if not one.score)
             by_luck = [name for name, count in lost.items() if count < len(verdicts)]

@@ -14,10 +14,9 @@ from autograder.course import Course
 from autograder.exercise import Exercise, Question
 from autograder.library import UserError
 
-#: Asked of every exercise whose cases can be drawn and answered.
+#: Asked of every exercise whose cases can be drawn, and whose reference answers them.
 PROMISES: tuple[Callable[[Classes, Exercise], Iterator[str]], ...] = (
     promises.structure_is_fixed,
-    promises.reference_is_steady,
     mistakes.are_named,
     mistakes.differ,
     promises.mistakes_cost_the_same,
@@ -89,11 +88,13 @@ def _findings(classes: Classes, item: Exercise | Question) -> Iterator[str]:
     if isinstance(item, Question):
         yield from conventions.question_is_fair(item)
         return
-    unaskable = list(promises.can_be_asked(classes, item))
-    yield from unaskable
-    if not unaskable:
-        for promise in PROMISES:
-            yield from promise(classes, item)
+    # without these nothing else can be told
+    first = list(promises.can_be_asked(classes, item)) or list(promises.reference_is_steady(classes, item))
+    yield from first
+    if first:
+        return
+    for promise in PROMISES:
+        yield from promise(classes, item)
     for convention in CONVENTIONS:
         yield from convention(item)
 

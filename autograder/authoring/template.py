@@ -112,7 +112,8 @@ def _require_lesson_name(course: Course, lesson: str) -> None:
     if same:
         free = next(number for number in range(1, 100) if f"{number:02}" not in {name[:2] for name in known})
         raise UserError(
-            f"{lesson} shares its number or its topic with {same[0]}: the next free number is {free:02}"
+            f"{lesson} shares its {'topic' if topic(same[0]) == topic(lesson) else 'number'} with {same[0]}: "
+            f"choose another (the next free number is {free:02})"
         )
 
 
