@@ -22,7 +22,7 @@ from autograder.classroom import collecting_names, collecting_people
 from autograder.classroom.collecting_archives import BoundedExtractor as BoundedExtractor
 from autograder.classroom.collecting_names import Named
 from autograder.classroom.collecting_people import Handed, Nobody, People
-from autograder.classroom.collecting_plan import COLLECTED, LEFT, OTHER, UNPLACED, Lessons, Line, plan
+from autograder.classroom.collecting_plan import COLLECTED, OLDER, OTHER, UNPLACED, Lessons, Line, plan
 from autograder.classroom.exports_csv import write_table
 from autograder.classroom.exports_fill import few
 from autograder.classroom.exports_scores import Person
@@ -104,7 +104,7 @@ class LmsCollector(FileNameCollectorPlugin):
         if late:
             self.log.warning("handed in late, and no time is known: %s", few(late))
         counts = [
-            (sum(line.what == what for line in lines), what) for what in (COLLECTED, LEFT, UNPLACED, OTHER)
+            (sum(line.what == what for line in lines), what) for what in (COLLECTED, OLDER, UNPLACED, OTHER)
         ]
         told = ", ".join(f"{count} {what}" for count, what in counts)
         self.log.info("%s: %s; %s", counted(len(lines), "file"), told, path)

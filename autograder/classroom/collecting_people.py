@@ -138,7 +138,7 @@ def _one(fits: list[Person], who: str) -> Person | Nobody:
         return fits[0]
     if fits:
         return Nobody(f"{who}: may be {few(each.id for each in fits)}: nothing tells which")
-    return Nobody(f"{who}: no student of that name or number is known")
+    return Nobody(f"{who}: no student of that name or number is known: add them, or mend their row")
 
 
 def _has(person: Person, row: Handed) -> bool:

@@ -1,4 +1,4 @@
-"""What becomes of each file in an archive of submissions: collected, left as an older one, or not placed."""
+"""What becomes of each file in an archive of submissions: collected, older than another, or not placed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autograder.course import Course
 from autograder.judging.restore import Unreadable, grade_id, read
 from autograder.library import lesson_names
 
-COLLECTED, LEFT, UNPLACED, OTHER = "collected", "left", "not placed", "no notebook"
+COLLECTED, OLDER, UNPLACED, OTHER = "collected", "older", "not placed", "no notebook"
 #: A notebook is of the lesson that this share of the lesson's cells came from.
 ENOUGH = 0.5
 
@@ -128,7 +128,7 @@ def _latest(lines: Mapping[Path, Line]) -> dict[Path, Line]:
         ):
             best[line.student] = path
     return {
-        path: replace(line, what=LEFT, why=f"{lines[best[line.student]].file} is taken for the later one")
+        path: replace(line, what=OLDER, why=f"{lines[best[line.student]].file} is taken for the later one")
         if line.what == COLLECTED and best[line.student] != path
         else line
         for path, line in lines.items()

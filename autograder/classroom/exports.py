@@ -30,7 +30,6 @@ class LmsExporter(ExportPlugin):
     """What both exporters share: they read the gradebook, fill in scores, and say what found no place."""
 
     file_name = "grades.csv"
-    none = ""
     fixed: frozenset[str] = frozenset()
 
     roster = Unicode("", help="A file that the system exported, to fill our scores into").tag(config=True)
@@ -78,9 +77,7 @@ class LmsExporter(ExportPlugin):
         self.log.info("%s: %s, of %s", to, counted(filled.count, "score"), lessons)
 
     def _rules(self) -> Rules:
-        return Rules(
-            self.zero_missing, self.unfinished, self.scale, self.decimal, self.none, frozenset(self.fixed)
-        )
+        return Rules(self.zero_missing, self.unfinished, self.scale, self.decimal, frozenset(self.fixed))
 
 
 class CanvasExporter(LmsExporter):
@@ -101,8 +98,6 @@ class MoodleExporter(LmsExporter):
     """Scores for Moodle's gradebook import, or an assignment's grading worksheet: into `moodle.csv`."""
 
     file_name = "moodle.csv"
-    #: What Moodle writes and reads for "no grade".
-    none = "-"
     identity = Dict(
         exports_moodle.IDENTITY, help="Columns that tell who a row is: email, number, username, participant"
     ).tag(config=True)

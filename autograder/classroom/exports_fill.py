@@ -34,15 +34,14 @@ class Rules:
     """How a score becomes a cell.
 
     zero_missing: who handed in nothing gets 0. unfinished: a score that waits for a person counts as it is.
-    scale: points are scaled to the system's. decimal: the decimal sign. none: stands for no grade.
-    fixed: cells of the system that no score replaces, excused ones for example.
+    scale: points are scaled to the system's. decimal: the decimal sign. fixed: cells of the system that no
+    score replaces, excused ones for example.
     """
 
     zero_missing: bool = False
     unfinished: bool = False
     scale: bool = False
     decimal: str = "."
-    none: str = ""
     fixed: frozenset[str] = frozenset()
 
     def number(self, points: float) -> str:
@@ -170,14 +169,16 @@ def _owners(
 def _cell(before: str, person: Person, column: Column, scores: Scores, rules: Rules) -> Cell:
     """The cell of one student and lesson, which was `before`."""
     standing = scores.standings.get((person.id, column.lesson))
-    kept, who = before.strip() or rules.none, f"{person.id}, {column.lesson}"
-    if kept.casefold() in rules.fixed:
-        return Cell(before, note=f"{who}: the cell says {kept!r}, and stays so" if standing else None)
+    who = f"{person.id}, {column.lesson}"
+    if (said := before.strip()).casefold() in rules.fixed:
+        return Cell(before, note=f"{who}: the cell says {said!r}, and stays so" if standing else None)
     if standing is None:
-        return Cell(rules.number(0.0), ours=True) if rules.zero_missing else Cell(kept)
-    if standing.waiting and not rules.unfinished:
-        return Cell(kept, note=f"{who}: not exported, waits for a person: {few(standing.waiting)}")
-    return Cell(rules.number(points(standing, column, scores, rules)), ours=True)
+        return Cell(rules.number(0.0), ours=True) if rules.zero_missing else Cell(before)
+    waits = f"waits for a person: {few(standing.waiting)}" if standing.waiting else None
+    if waits and not rules.unfinished:
+        return Cell(before, note=f"{who}: not exported, {waits}")
+    text = rules.number(points(standing, column, scores, rules))
+    return Cell(text, ours=True, note=waits and f"{who}: exported as it is, {waits}")
 
 
 def _without_row(table: Table, people: Iterable[Person], scores: Scores) -> list[str]:

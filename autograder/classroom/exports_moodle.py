@@ -40,6 +40,8 @@ IDENTITY = {
 OWN = ("First name", "Last name", "ID number", "Email address", "Username")
 #: How a student of an anonymous assignment is called here: `collecting.MoodleCollector.anonymous`.
 PARTICIPANT = re.compile(r"participant-(\d+)")
+#: What Moodle writes and reads for "no grade".
+NO_GRADE = "-"
 GRADE, MAXIMUM = "Grade", ("Maximum grade", "Maximum Grade")
 #: `Assignment: Title (Real)`: the kind of activity and the kind of number are translated, the title is not.
 ITEM = re.compile(r"(?:[^:]+:\s*)?(?P<title>.*\S)\s+\((?P<shown>[^()]+)\)")
@@ -82,7 +84,7 @@ def own_table(scores: Scores) -> Table:
                     each.lms_user_id,
                     each.email,
                     each.id,
-                    *[""] * len(scores.lessons),
+                    *[NO_GRADE] * len(scores.lessons),
                 )
                 for each in people
             ),

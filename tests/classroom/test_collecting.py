@@ -217,7 +217,7 @@ class TestCanvas:
         )
         found = collect(course, CanvasCollector)
         assert submitted(course) == {"ada": "# later"}
-        assert sorted(found.values()) == ["collected", "left"]
+        assert sorted(found.values()) == ["collected", "older"]
 
     def test_a_name_of_a_student_whose_number_is_known_is_not_enough(self, course):
         archive(course, {f"lovelaceada_999_5001_{NOTEBOOK}": notebook()})
@@ -264,7 +264,7 @@ def test_a_later_download_of_the_browser_counts(course):
             moodle(f"{LESSON} (1).ipynb"): notebook(double="# second"),
         },
     )
-    assert sorted(collect(course, MoodleCollector).values()) == ["collected", "left", "left"]
+    assert sorted(collect(course, MoodleCollector).values()) == ["collected", "older", "older"]
     assert submitted(course) == {"ada": "# third"}
 
 

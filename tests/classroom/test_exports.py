@@ -156,9 +156,10 @@ class TestCanvas:
         assert not any(line.startswith(("ada", "ben", "zoe")) for line in told)
         assert told[-1].endswith(f"out.csv: 2 scores, of {LESSON}")
 
-    def test_unfinished_scores_go_out_when_that_is_asked(self, graded):
-        rows = export(graded, CanvasExporter, roster=canvas_roster(graded), unfinished=True)
+    def test_unfinished_scores_go_out_when_that_is_asked_and_are_named(self, graded, caplog):
+        rows = export(graded, CanvasExporter, caplog, roster=canvas_roster(graded), unfinished=True)
         assert column(rows, "Tiny (4711)", "SIS Login ID")["eli"] == "1"
+        assert f"eli, {LESSON}: exported as it is, waits for a person: test_double" in messages(caplog)
 
     def test_a_score_that_a_person_gave_is_exported(self, graded):
         with opened(graded) as gradebook:
