@@ -22,6 +22,8 @@ LICENCES = {
     "LICENSE-PROSE": "Prose and pictures",
     "NOTICE": "What comes from others",
 }
+#: The extension with buttons that keep a notebook from a server that forgets.
+_BUTTONS = "jupyter-offlinenotebook"
 _TEMPLATE = "student_readme.md.j2"
 _PYTHON = ">=3.11"
 _DEPENDENCIES = ["numpy>=2.0", "matplotlib>=3.9", "jupyterlab>=4.4"]
@@ -39,7 +41,8 @@ def readme(course: Course, repository: Repository | None = None, self_study: boo
         binder=BINDER,
         repository=repository,
         self_study=self_study,
-        environment=_environment(course),
+        environment=_environment_name(course),
+        buttons=_BUTTONS in _environment(course),
         python=_project(course).get("requires-python", _PYTHON).lstrip(">= "),
         has_mpi="mpi" in _extras(course),
         lessons={name: title(course.released(name)) for name in libraries.lesson_names(course.solutions)},
@@ -126,11 +129,14 @@ def _licence_lines(course: Course) -> list[str]:
     return [*named, *(_list("license-files", files) if files else [])]
 
 
-def _environment(course: Course) -> str | None:
-    """The name of the course's conda environment, None where it has none."""
+def _environment(course: Course) -> str:
+    """The text of the course's environment.yml, nothing where it has none."""
     path = course.home / ENVIRONMENT
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    found = re.search(r"^name:\s*(\S+)", text, re.MULTILINE)
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _environment_name(course: Course) -> str | None:
+    found = re.search(r"^name:\s*(\S+)", _environment(course), re.MULTILINE)
     return found[1] if found else None
 
 
