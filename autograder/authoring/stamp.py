@@ -19,7 +19,7 @@ from nbformat.notebooknode import NotebookNode
 from autograder.course import Course
 from autograder.judging.restore import RELEASE
 
-#: What a lesson's source says where its name and its stamp belong: `same_release(RELEASE)`.
+#: What a lesson's source says where its name and its stamp belong: `begin(RELEASE)`.
 PLACEHOLDER = "(RELEASE)"
 DIGITS = 8
 
