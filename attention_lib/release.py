@@ -7,7 +7,7 @@ from attention_lib import public
 
 
 def same_release(lesson: str, stamp: str) -> bool:
-    """Whether this library belongs to a notebook of `lesson` with this stamp; where not, say so and what to do.
+    """Whether this library belongs to a notebook of `lesson` with this stamp; if not, say what to do.
 
     A lesson that is the same in both releases needs nothing done, whatever the versions.
     """

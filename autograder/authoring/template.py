@@ -21,7 +21,7 @@ from autograder.library import UserError, topic
 TEMPLATES = Path(__file__).parent / "templates"
 EXERCISE = "row_ranges"
 #: Modules of a lesson's folder that are no exercise, and names that every notebook has.
-TAKEN = {"questions", "shared", "check", "np", "plotting", "made_with", "bring", "same_release"}
+TAKEN = {"questions", "shared", "check", "np", "plotting", "made_with", "bring", "begin"}
 _LESSON = re.compile(r"\d\d_[a-z][a-z0-9_]*")
 _EXERCISE = re.compile(r"[a-z][a-z0-9_]*", re.IGNORECASE)
 #: What ends the worked sections of a lesson.
