@@ -100,7 +100,7 @@ def _hint_is_given(question: Question, wrong: Any, hint: str) -> Iterator[str]:
     try:
         verdict = judge_question(question, wrong)
     except WrongForm:
-        yield f"another hint's answer is not what its kind asks for: {question.kind.form}"
+        yield f"the answer {wrong!r}, which has a hint, is not what its kind asks for: {question.kind.form}"
         return
     if verdict.outcome is not Outcome.FAILED:
         yield f"the answer {wrong!r}, which has a hint, is marked right: it lies too near the key"

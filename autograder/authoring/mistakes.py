@@ -41,7 +41,7 @@ def _misjudged(
     if verdict.score == exercise.points:
         return (
             f"the misconception `{known.name}` is right on all {named(cases)}: add a case on which it is "
-            "wrong, or make it an alternative"
+            f"wrong{_where_wrong(exercise, known, cases)}, or make it an alternative"
         )
     if verdict.misconception == known.name:
         return None
@@ -60,6 +60,11 @@ def _misjudged(
     )
 
 
+def _where_wrong(exercise: Exercise, known: Misconception, cases: Sequence[HiddenCase]) -> str:
+    telling = telling_case(exercise, exercise.reference, known.function, cases)
+    return f" (it is, for example, on {telling})" if telling else ""
+
+
 def _failed_by(exercise: Exercise, function: Function, cases: Sequence[HiddenCase]) -> list[HiddenCase]:
     return [
         case
@@ -73,6 +78,8 @@ def differ(classes: Classes, exercise: Exercise) -> Iterator[str]:
     by_name = {known.name: known for known in exercise.misconceptions}
     cases = classes.cases(exercise)
     for one, other in _twins(classes, exercise):
+        if not _failed_by(exercise, by_name[one].function, cases):
+            continue  # both are right: that is said of each
         advice = _advice(exercise, by_name[one], by_name[other], cases)
         yield f"`{one}` and `{other}` give the same answers on all {named(cases)}. {advice}"
 

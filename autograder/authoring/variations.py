@@ -44,6 +44,8 @@ def variations(steps: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
             yield words, _each_array(steps, partial(_cut, size, left))
     for words, change in _CHANGES.items():
         yield words, _each_array(steps, partial(_of_numbers, change))
+    for words, change in _CHANGES_OF_WHOLE_NUMBERS.items():
+        yield words, _each_array(steps, partial(_of_whole_numbers, change))
     for step in steps:
         if isinstance(step, Let) and type(step.value) is int:
             more = replace(step, value=step.value + 1)
@@ -73,6 +75,12 @@ _CHANGES: dict[str, Change] = {
 }
 
 
+_CHANGES_OF_WHOLE_NUMBERS: dict[str, Change] = {
+    "with every array of whole numbers reversed": lambda array: array[::-1],
+    "with every whole number larger by 1": lambda array: array + 1,
+}
+
+
 def _each_array(steps: Sequence[Any], change: Change) -> list[Any]:
     return [
         replace(step, value=_changed(step.value, change)) if isinstance(step, Let) else step for step in steps
@@ -86,8 +94,12 @@ def _changed(value: Any, change: Change) -> Any:
 
 
 def _of_numbers(change: Change, array: np.ndarray) -> np.ndarray:
-    """`array` changed where it holds numbers with a fraction; masks and whole numbers say a structure."""
+    """`array` changed where it holds numbers with a fraction; masks say a structure."""
     return change(array) if array.dtype.kind == "f" and array.ndim else array
+
+
+def _of_whole_numbers(change: Change, array: np.ndarray) -> np.ndarray:
+    return change(array) if array.dtype.kind in "iu" and array.ndim else array
 
 
 def _cut(size: int, left: int, array: np.ndarray) -> np.ndarray:
