@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FloatRect, Locator, Page, sync_playwright
+
+from autograder.authoring.bundle import fill
+from autograder.course import Course
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCREENSHOTS = REPOSITORY / "build" / "browser"
@@ -32,7 +35,8 @@ FLAGS = [
     # A page that asks for anything beyond this machine gets what a machine without a network gives.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
-WAIT_MS = 30_000
+WAIT_MS = 60_000
+WINDOW = 1000
 
 
 @pytest.fixture(scope="session")
@@ -47,13 +51,23 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def student_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository that students get, not read for leaks here, which takes long. For reading only."""
+    folder = tmp_path_factory.mktemp("bundle")
+    fill(Course.find(REPOSITORY), folder)
+    return folder
+
+
 @pytest.fixture
 def new_page(chromium: Browser) -> Iterator[Callable[[], Page]]:
     """`new_page()` opens a page in a profile of its own: another person's browser."""
     contexts: list[BrowserContext] = []
 
     def open_one() -> Page:
-        contexts.append(chromium.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True))
+        contexts.append(
+            chromium.new_context(viewport={"width": 1280, "height": WINDOW}, accept_downloads=True)
+        )
         contexts[-1].set_default_timeout(WAIT_MS)
         return contexts[-1].new_page()
 
@@ -70,12 +84,23 @@ def page(new_page: Callable[[], Page]) -> Page:
 
 @pytest.fixture
 def keep() -> Callable[..., Path]:
-    """`keep("login", page)` writes build/browser/login.png; `whole=True`: all that can be scrolled to."""
+    """`keep("login", page)` writes build/browser/login.png. `whole=True`: all that can be scrolled to;
+    `around=LOCATOR`: a window's height of a tall page, with that element in the middle."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
 
-    def write(name: str, page: Page, whole: bool = False) -> Path:
+    def write(name: str, page: Page, whole: bool = False, around: Locator | None = None) -> Path:
         path = SCREENSHOTS / f"{name}.png"
-        page.screenshot(path=path, full_page=whole)
+        window = _window_around(page, around) if around is not None else None
+        page.screenshot(path=path, full_page=whole, clip=window)
         return path
 
     return write
+
+
+def _window_around(page: Page, element: Locator) -> FloatRect:
+    """The part of the page with `element` in the middle."""
+    box, size = element.bounding_box(), page.viewport_size
+    assert box is not None, f"not in the page: {element}"
+    assert size is not None
+    top = min(max(0, box["y"] + box["height"] / 2 - WINDOW / 2), size["height"] - WINDOW)
+    return {"x": 0, "y": top, "width": size["width"], "height": WINDOW}
