@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from gradebooks import run
+from gradebooks import run, say
 from nbconvert.exporters import HTMLExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
@@ -143,8 +143,7 @@ def test_a_feedback_page_draws_its_formulas(graded: Course) -> None:
 
 def test_a_formula_in_a_graders_comment_is_drawn(graded: Course) -> None:
     with Gradebook(f"sqlite:///{graded.gradebook}") as book:
-        book.find_comment("tell_why", LESSON, LESSON, "ada").manual_comment = "Not $x^2$?"
-        book.db.commit()
+        say(book, "ada", "tell_why", "Not $x^2$?")
     assert "Not <math><msup><mi>x</mi><mn>2</mn></msup></math>?" in feedback_of(graded)
 
 
