@@ -139,13 +139,13 @@ def _about(item: Item) -> list[str]:
 def _about_exercise(exercise: Exercise) -> list[str]:
     points = ", ".join(f"{aspect.name} {aspect.points:g}" for aspect in exercise.aspects)
     mistakes = [
-        f"**{_words(known.name)}.** {known.hint}\n\n{_code(known.function)}"
-        for known in exercise.misconceptions
+        _point(f"**{_words(known.name)}.** {known.hint}", known.function) for known in exercise.misconceptions
     ]
+    ways = [_point(f"**{_words(function.__name__)}**", function) for function in exercise.alternatives]
     return [
         f"*In a class, `{exercise.name}` is worth {_count(exercise.points, 'point')}: {points}.*",
         *_fold(f"{_count(len(mistakes), 'known mistake')}, each with the question to ask", mistakes),
-        *_fold("Other right ways to write it", list(map(_code, exercise.alternatives))),
+        *_fold("Other right ways to write it", ways),
     ]
 
 
@@ -172,16 +172,16 @@ def _words(name: str) -> str:
     return spaced[:1].upper() + spaced[1:]
 
 
-def _code(function: Any) -> str:
-    """The function as its author wrote it, without its decorators, as a block of Markdown."""
+def _point(said: str, function: Any) -> str:
+    """An item of a list in Markdown: what is `said`, and the function as its author wrote it, undecorated."""
     found = source_of(function)
     if found is None:
         raise UserError(
             f"{getattr(function, '__name__', function)!r} has no source to show: write it as a `def`"
         )
     text, node = found
-    lines = text.splitlines()[node.lineno - 1 : node.end_lineno]
-    return f"```python\n{textwrap.dedent(chr(10).join(lines))}\n```"
+    code = textwrap.dedent("\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno]))
+    return "- " + textwrap.indent(f"{said}\n\n```python\n{code}\n```", "  ").lstrip()
 
 
 def _shown(value: Any) -> str:
