@@ -254,13 +254,14 @@ class TestCanvas:
 
     def test_a_read_only_column_is_never_ours(self, graded):
         points = [*CANVAS_POINTS[:6], "(read only)", *CANVAS_POINTS[7:]]
-        roster = write(graded.root / "r.csv", [CANVAS_HEADER, points, *CANVAS_CLASS])
+        roster = write(graded.root / "r.csv", [CANVAS_HEADER, CANVAS_HIDDEN, points, *CANVAS_CLASS])
         with pytest.raises(UserError, match="no column"):
             export(graded, CanvasExporter, roster=roster)
 
-    def test_another_maximum_is_named_and_scaled_when_asked(self, graded, caplog):
+    @pytest.mark.parametrize("above", [[], [CANVAS_HIDDEN], [["", "", "", "", "", "", "Muted", "", "", ""]]])
+    def test_another_maximum_is_named_and_scaled_when_asked(self, graded, caplog, above):
         points = [cell.replace("6.00", "100") for cell in CANVAS_POINTS]
-        roster = write(graded.root / "r.csv", [CANVAS_HEADER, points, *CANVAS_CLASS])
+        roster = write(graded.root / "r.csv", [CANVAS_HEADER, *above, points, *CANVAS_CLASS])
         rows = export(graded, CanvasExporter, caplog, roster=roster)
         assert column(rows, "Tiny (4711)", "SIS Login ID")["ada"] == "4"
         assert any("100 points there, 6 in the gradebook" in line for line in messages(caplog))
