@@ -127,19 +127,23 @@ class _Copying:
     def folder(self, opened: int, dest: Path, levels: int) -> None:
         if levels == 0:
             raise NotHandedIn(f"its folders are nested more than {MOST_LEVELS} deep")
-        for entry in os.scandir(opened):
-            self.items_left -= 1
-            if self.items_left < 0:
-                raise NotHandedIn(f"it holds more than {MOST_FILES} files")
-            try:
-                # a pipe would wait for its writer without O_NONBLOCK
-                item = os.open(entry.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=opened)
-            except OSError as error:
-                raise NotHandedIn(f"{entry.name!r} is a link or can't be read ({error.strerror})") from error
-            try:
-                self.item(item, dest / entry.name, levels)
-            finally:
-                os.close(item)
+        with os.scandir(opened) as entries:
+            for entry in entries:
+                self.named(entry.name, opened, dest / entry.name, levels)
+
+    def named(self, name: str, folder: int, dest: Path, levels: int) -> None:
+        self.items_left -= 1
+        if self.items_left < 0:
+            raise NotHandedIn(f"it holds more than {MOST_FILES} files")
+        try:
+            # a pipe would wait for its writer without O_NONBLOCK
+            opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        except OSError as error:
+            raise NotHandedIn(f"{name!r} is a link or can't be read ({error.strerror})") from error
+        try:
+            self.item(opened, dest, levels)
+        finally:
+            os.close(opened)
 
     def item(self, opened: int, dest: Path, levels: int) -> None:
         found = os.fstat(opened)

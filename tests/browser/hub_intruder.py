@@ -134,7 +134,14 @@ def intrude(pid: int, user: str, python: Path, places: dict[str, object]) -> Pro
     """Try everything from the user's account. The program is read from the command line, so that the file of
     this test need not be readable."""
     done = in_the_hub(
-        pid, user, python, "-c", FROM_THE_ACCOUNT, input=json.dumps(places), cwd="/", env={"PATH": "/usr/bin"}
+        pid,
+        user,
+        python,
+        "-c",
+        FROM_THE_ACCOUNT,
+        input=json.dumps(places),
+        cwd="/",
+        env={"PATH": "/usr/sbin:/usr/bin"},
     )
     if done.returncode:
         print(done.stderr, file=sys.stderr)
