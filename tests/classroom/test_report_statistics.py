@@ -98,7 +98,7 @@ def test_of_fewer_than_five_no_item_is_worth_a_look(course):
     made = report_on(hidden(course), *(verdict(name, "failed", answer="5") for name in "abcd"))
     assert made.to_look_at == ()
     made = report_on(hidden(course), *(verdict(name, "failed", answer="5") for name in "abcde"))
-    assert ("double", "0% of its points were won") in made.to_look_at
+    assert ("double", "0 % of its points were won") in made.to_look_at
 
 
 def test_a_persons_score_counts_before_the_graders(course):
@@ -110,3 +110,11 @@ def test_a_persons_score_counts_before_the_graders(course):
     assert (made.scores.automatic.mean, made.scores.max_automatic) == (4.0, 4.0)
     assert made.items[0].won == pytest.approx(1 / 2)
     assert made.items[2].won == pytest.approx(3 / 4)
+
+
+def test_without_a_gradebook_a_free_text_that_was_not_answered_scores_nothing(course):
+    made = report_on(hidden(course), *(verdict(name, needs_manual=[]) for name in "ab"), verdict("c"))
+    text = made.items[2]
+    assert (text.scored, text.open, text.won) == (2, 1, 0.0)
+    assert not made.scores.in_gradebook
+    assert made.scores.max_score == 4.0

@@ -67,6 +67,8 @@ class Handed:
         points = standing.cells.get(cell) if standing else None
         if points is not None:
             return None if points.is_open else points.score
+        if name in self.hidden.free_texts:  # one that was not answered scores 0
+            return None if cell in verdict["needs_manual"] else 0.0
         judged = verdict["exercises"].get(name) or verdict["questions"].get(name) or {}
         return judged.get("score")
 

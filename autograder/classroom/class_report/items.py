@@ -56,7 +56,7 @@ class Item:
                 else "it hardly tells those with many points on the rest from those with few"
             )
         if self.won < LOW_SHARE:
-            found.append(f"{self.won:.0%} of its points were won")
+            found.append(f"{100 * self.won:.0f} % of its points were won")
         return tuple(found)
 
 

@@ -54,7 +54,7 @@ def course_steps(reports: Sequence[LessonReport], course: CourseReport) -> tuple
     if course.behind:
         last = f"handed in nothing of the last {len(course.last_lessons)} lessons"
         advice = "A word with them now is worth more than one at the end."
-        place = (("who", len(course.behind), "who-stands-where"),)
+        place = (("who stands where", len(course.behind), "who-stands-where"),)
         found.append(CourseStep(f"{counted(len(course.behind), 'student')} {last}", advice, place))
     return tuple(found)
 
@@ -102,7 +102,7 @@ def _work(report: LessonReport) -> Iterator[Step]:
             len(report.not_graded),
             "submission handed in and not graded yet",
             "submissions handed in and not graded yet",
-            "Run `autograder grade`.",
+            "Run autograder grade.",
             f"{here}-person",
         )
     if report.texts_waiting:
