@@ -13,8 +13,6 @@ from autograder.classroom.summary import LessonRun
 from autograder.exercise import Outcome
 from autograder.wording import columns, one_line
 
-#: What a cell was judged to be, by the cell's name: a mistake, or an outcome.
-Labels = Mapping[str, str]
 TITLES = (
     "lesson",
     "student",
@@ -33,14 +31,37 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What a cell was judged to be, a mistake or an outcome, and the points of each aspect."""
+
+    label: str
+    aspects: Mapping[str, float | None] = field(default_factory=dict)
+
+    def to(self, now: Judged) -> str:
+        """What is different now; empty where nothing is that can be told."""
+        if self.label != now.label:
+            return f"{self.label} → {now.label}"
+        steps = [(name, self.aspects.get(name), points) for name, points in now.aspects.items()]
+        return ", ".join(
+            f"{name} {old:g} → {new:g}"
+            for name, old, new in steps
+            if old is not None and new is not None and _differ(old, new)
+        )
+
+
+#: By the cell's name.
+Judgement = Mapping[str, Judged]
+
+
+@dataclass(frozen=True)
 class Change:
     """One submission before and after a regrade. `before` is None where it was in no gradebook."""
 
     student: str
     before: Standing | None
     after: Standing
-    was: Labels = field(default_factory=dict)
-    now: Labels = field(default_factory=dict)
+    was: Judgement = field(default_factory=dict)
+    now: Judgement = field(default_factory=dict)
 
     @property
     def difference(self) -> float:
@@ -77,9 +98,9 @@ class Change:
 
     def _cell(self, name: str, old: Points, new: Points) -> str:
         was, now = self.was.get(name), self.now.get(name)
-        why = f" ({was} → {now})" if was and now and was != now else ""
+        why = was.to(now) if was and now else ""
         out_of = f" of {old.out_of:g} → {new.out_of:g}" if _differ(old.out_of, new.out_of) else ""
-        return f"{_plain(name)} {_shown(old)} → {_shown(new)}{out_of}{why}"
+        return f"{_plain(name)} {_shown(old)} → {_shown(new)}{out_of}{f' ({why})' if why else ''}"
 
 
 @dataclass(frozen=True)
@@ -151,10 +172,16 @@ class LessonPreview:
         return [title, *lines] if lines else []
 
 
-def labels(verdict: Mapping[str, Any]) -> dict[str, str]:
+def judgement(verdict: Mapping[str, Any]) -> dict[str, Judged]:
     """What each cell of a verdict was judged to be."""
     judged = {**verdict.get("exercises", {}), **verdict.get("questions", {})}
-    return {f"test_{name}": _label(found) for name, found in judged.items()}
+    return {
+        f"test_{name}": Judged(
+            _label(found),
+            {aspect: told["score"] for aspect, told in found.get("aspects", {}).items()},
+        )
+        for name, found in judged.items()
+    }
 
 
 def table(previews: Iterable[LessonPreview]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from nbgrader.coursedir import CourseDirectory
 
 from autograder.classroom import records
-from autograder.classroom.changes import Change, Labels, LessonPreview, labels
+from autograder.classroom.changes import Change, Judgement, LessonPreview, judgement
 from autograder.classroom.database import Database, is_missing
 from autograder.classroom.grade import enter, grade
 from autograder.classroom.gradebook import Book
@@ -55,8 +55,8 @@ class Rehearsal:
     def __init__(self, course: Course, folder: Path):
         self._course = course
         self._before, self._after = folder / "before.db", folder / "after.db"
-        self._was: dict[tuple[str, str], Labels] = {}
-        self._now: dict[tuple[str, str], Labels] = {}
+        self._was: dict[tuple[str, str], Judgement] = {}
+        self._now: dict[tuple[str, str], Judgement] = {}
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -87,7 +87,7 @@ class Rehearsal:
     def record(self, book: Book, submission: Submission, result: Result, digest: str) -> None:
         key = (submission.lesson, submission.student)
         old = records.read_verdict(records.verdict_path(self._course, *key))
-        self._was[key], self._now[key] = labels(old), labels(result.verdict)
+        self._was[key], self._now[key] = judgement(old), judgement(result.verdict)
         enter(book, submission, result)
 
     def preview(self, run: LessonRun) -> LessonPreview:

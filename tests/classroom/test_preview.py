@@ -95,7 +95,7 @@ def other_name(course):
         (
             more_points,
             [
-                "ada  4 → 6 of 8  double 3 → 5 of 3 → 5",
+                "ada  4 → 6 of 8  double 3 → 5 of 3 → 5 (values 3 → 5)",
                 "ben  0 → 0 of 8  double 0 → 0 of 3 → 5",
                 "cem  0 → 0 of 8  double 0 → 0 of 3 → 5",
                 "1 up, 0 down, 2 the same; on average +0.667 points",
