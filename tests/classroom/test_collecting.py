@@ -99,7 +99,7 @@ class TestMoodle:
     @pytest.mark.parametrize("layout", MOODLE_LAYOUTS)
     def test_names_are_matched_however_moodle_spells_them(self, course, layout):
         people = {
-            "Ada Lovelace_1": "ada",
+            "ADA lovelace_1": "ada",
             "ONeil Ben_2": "ben",  # an apostrophe is in no file name; some sites put the last name first
             "Öztürk-Weiß, Cem_3": "cem",
             "van der Berg Dan, Jr._4": "dan",
@@ -150,12 +150,13 @@ class TestMoodle:
                 f"Ada Lovelace_1_assignsubmission_file_/{NOTEBOOK}": notebook(double=RIGHT),
                 f"Group A_17_assignsubmission_file_/{NOTEBOOK}": notebook(),
                 "readme.ipynb": notebook(),
+                f"deeper/Ben ONeil_2_assignsubmission_file_/{NOTEBOOK}": notebook(),
                 "Ada Lovelace_1_assignsubmission_onlinetext_/onlinetext.html": "<p>",
             },
         )
         found = collect(course, MoodleCollector)
         assert submitted(course) == {"ada": RIGHT}
-        assert sorted(found.values()) == ["collected", "no notebook", "not placed", "not placed"]
+        assert sorted(found.values()) == ["collected", "no notebook", *["not placed"] * 3]
         assert "'Group A', participant 17: no student" in messages(caplog)
         assert "readme.ipynb: not placed: not called as this system calls submissions" in messages(caplog)
 
