@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from click.testing import CliRunner
 from report_classes import LAYERS, NOW, hidden, page_of, report_on, standing, unreadable, verdict
 from tiny_course import HALF, LESSON, MISTAKEN, RIGHT, InThisProcess
 
@@ -13,6 +14,7 @@ from autograder.classroom.class_report.mistakes import Carried, Mistake
 from autograder.classroom.class_report.next_steps import lesson_steps
 from autograder.classroom.class_report.page import WORDS
 from autograder.classroom.grade import grade
+from autograder.cli import main
 from autograder.exercise import Outcome
 from autograder.library import UserError
 from autograder.sandbox.isolation import BASE, NAMESPACES, PROCESSES
@@ -282,3 +284,20 @@ def test_the_report_counts_what_the_class_did(course, hand_in):
     assert 'aria-label="1 passed, 1 partly right, 1 wrong"' in page
     assert text_of(page).count("squares") == 1
     assert "squares 1 33 % 50 %" in text_of(page)
+
+
+def test_the_command_writes_the_pages_that_are_asked_for(course, hand_in):
+    hand_in("ada", double=RIGHT)
+    grade(course, make_workers=InThisProcess)
+
+    def asked(*arguments):
+        done = CliRunner().invoke(main, ["--course", str(course.root), "report", *arguments])
+        return done.exit_code, done.output.split()
+
+    assert asked() == (0, [str(course.report / "index.html")])
+    assert asked("--anonymous") == (0, [str(course.report / "index-anonymous.html")])
+    assert asked(LESSON) == (0, [str(course.report / f"{LESSON}.html")])
+    elsewhere = course.root / "page.html"
+    assert asked(LESSON, "--anonymous", "--to", str(elsewhere)) == (0, [str(elsewhere)])
+    assert "Class report, anonymous" in elsewhere.read_text()
+    assert asked("nope")[0] == 2
