@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV := 0.13.8
 
-.PHONY: setup demo lab mpi test test-bundle test-browser lint bench fuzz soak lock clean
+.PHONY: setup demo lab mpi test test-bundle test-browser hub hub-clean lint bench fuzz soak lock clean
 
 setup: $(READY)
 
@@ -49,6 +49,13 @@ test-bundle: setup
 test-browser: setup
 	$(BIN)/autograder build
 	$(BIN)/python -m pytest tests/browser --durations=10
+
+# a JupyterHub on loopback with three sample people, until Ctrl-C; makes Unix accounts, so it wants root
+hub:
+	$(PYTHON) deploy/jupyterhub/sample_hub.py
+
+hub-clean:
+	$(PYTHON) deploy/jupyterhub/sample_hub.py clean
 
 bench: setup
 	$(BIN)/autograder build

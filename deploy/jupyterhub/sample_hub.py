@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -133,7 +134,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -181,10 +182,11 @@ def wait_until_gone(number: int, seconds: float = 20) -> None:
 
 def end_processes(name: str) -> None:
     """End what runs as this account, by number."""
-    listed = subprocess.run(["ps", "-o", "pid=", "-u", name], capture_output=True, text=True)
-    for number in listed.stdout.split():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(number), signal.SIGKILL)
+    owner = pwd.getpwnam(name).pw_uid
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if folder.stat().st_uid == owner:
+                os.kill(int(folder.name), signal.SIGKILL)
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ def set_up(hub: Hub) -> None:
     os.umask(0o022)
     for step in steps.STEPS:
         started = time.monotonic()
-        print(f"{step.__name__}: {' '.join(step.__doc__.split('.')[0].split())}", end="", flush=True)
+        print(f"{step.__name__}: {step.__doc__.split('.')[0]}", end="", flush=True)
         step(hub)
         print(f" ({time.monotonic() - started:.0f} s)", flush=True)
 
@@ -37,6 +37,7 @@ def main() -> None:
     chosen = parser.parse_args()
     hub = replace(REAL, port=chosen.port)
     try:
+        steps.refuse_an_open_repository()
         set_up(hub)
     except steps.CantSetUp as error:
         sys.exit(f"\nsetup_hub: {error}")

@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -46,26 +47,28 @@ def as_account(hub: Hub, *command: str | Path, **options) -> subprocess.Complete
 
 
 def check_machine() -> None:
-    """Raises CantSetUp unless this is root on a Debian or Ubuntu with a Python that is new enough."""
+    """Raises CantSetUp unless this is root on a Debian or Ubuntu."""
     if os.geteuid() != 0:
         raise CantSetUp("a hub makes Unix accounts and starts servers as them: run this as root (sudo)")
     if not shutil.which("apt-get"):
         raise CantSetUp("no apt-get here: this is written for Debian and Ubuntu")
-    version = run(PYTHON, "-c", "import sys; print(*sys.version_info[:2])").stdout.split()
-    if tuple(map(int, version)) < OLDEST_PYTHON:
-        raise CantSetUp(f"{PYTHON} is {'.'.join(version)}: 3.11 or newer is needed (Debian 12, Ubuntu 24.04)")
+
+
+def refuse_an_open_repository() -> None:
+    """Raises CantSetUp where students with an account here could read the answers in this repository."""
+    way = [REPOSITORY / "solutions", *(REPOSITORY / "solutions").parents]
+    if all(folder.stat().st_mode & stat.S_IXOTH for folder in way):
+        raise CantSetUp(
+            f"everyone with an account here can read the answers in {REPOSITORY}: chmod 700 {REPOSITORY} first"
+        )
 
 
 def packages(hub: Hub) -> None:
     """Debian's packages, where their programs are missing."""
-    wanted = []
-    if not list(Path("/usr/lib").glob("python3.*/ensurepip/_bundled/*.whl")) and not list(
-        Path("/usr/share/python-wheels").glob("pip-*.whl")
-    ):
-        wanted.append("python3-venv")
-    wanted += [
-        package for package, program in (("nodejs", "node"), ("npm", "npm")) if not shutil.which(program)
-    ]
+    needed = (("git", "git"), ("nodejs", "node"), ("npm", "npm"))
+    wanted = [package for package, program in needed if not shutil.which(program)]
+    if subprocess.run(["sh", "-c", f"{PYTHON} -c 'import ensurepip'"], capture_output=True).returncode:
+        wanted += ["python3", "python3-venv"]
     if wanted:
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         run("apt-get", "update", "-qq")
@@ -73,8 +76,14 @@ def packages(hub: Hub) -> None:
 
 
 def environment(hub: Hub) -> None:
-    """The Python environment, with the versions of our lock file and this repository's own packages, and
-    with nothing that leads back to the repository: it holds the answers."""
+    """The Python environment that students and graders run.
+
+    It has the versions of requirements.lock and this repository's own packages, and nothing in it leads back
+    to the repository, which holds the answers. Python is Debian's own, since everyone can execute it.
+    """
+    version = run(PYTHON, "-c", "import sys; print(*sys.version_info[:2])").stdout.split()
+    if tuple(map(int, version)) < OLDEST_PYTHON:
+        raise CantSetUp(f"{PYTHON} is {'.'.join(version)}: 3.11 or newer is needed (Debian 12, Ubuntu 24.04)")
     python = hub.environment / "bin" / "python"
     if not python.exists():
         run(PYTHON, "-m", "venv", hub.environment)
@@ -121,7 +130,7 @@ def user_exists(name: str) -> bool:
 
 
 def exchange(hub: Hub) -> None:
-    """nbgrader's exchange, with the modes that it demands, made before anyone else can make them.
+    """nbgrader's exchange, made before anyone else can make it.
 
     It wants the root writable by everyone: the sticky bit (1777) keeps its folders from being renamed or
     removed by others. Students write to `inbound` and can't list it (nbgrader's 2733); there too the sticky
@@ -141,9 +150,9 @@ def exchange(hub: Hub) -> None:
 
 
 def repository(hub: Hub) -> None:
-    """The account's own copy of the repository: the files that git tracks. What a class adds stays.
+    """The account's own copy of the repository.
 
-    Written by the account itself, so that root follows no link of its.
+    The files that git tracks; what a class adds stays. Written by the account itself, so that root follows no link of its.
     """
     listed = run("git", "-c", "safe.directory=*", "-C", REPOSITORY, "ls-files", "-z").stdout
     names = [name for name in listed.split("\0") if name and (REPOSITORY / name).is_file()]
@@ -188,7 +197,10 @@ def _forget(hub: Hub, *folders: str) -> None:
 
 
 def settings(hub: Hub) -> None:
-    """The hub's configuration, for everyone in the environment itself, for some in folders of their own."""
+    """The hub's configuration.
+
+    What is for everyone goes into the environment itself, what is for some into folders of their own.
+    """
     hub.save()
     for name in ("jupyterhub_config.py", "places.py"):
         shutil.copyfile(HERE / name, Path(hub.prefix, name))

@@ -78,9 +78,10 @@ import signal
 import socket
 import urllib.request
 
-REFUSED = []
+TRIED, REFUSED = [], []
 
 def attempt(name, action):
+    TRIED.append(name)
     try:
         show(name, action())
     except Exception as error:
@@ -100,7 +101,7 @@ for address in {addresses}:
 for pid in [os.getppid(), *{processes}]:
     attempt("environment of a process", lambda: open(f"/proc/{{pid}}/environ").read())
     attempt("a signal", lambda: os.kill(pid, signal.SIGTERM))
-print("ATTEMPTS REFUSED:", len(REFUSED))
+print(f"ATTEMPTS REFUSED: {{len(REFUSED)}} of {{len(TRIED)}}")
 """
 
 
