@@ -170,6 +170,20 @@ def choose(page: Page, menu: str, item: str) -> None:
     page.locator(".lm-Menu-item", has_text=re.compile(f"^{item}")).first.click()
 
 
+def run(page: Page, text: str) -> Locator:
+    """Run the cell with `text` in it. Returns the cell."""
+    cell(page, text).locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    return cell(page, text)
+
+
+def run_up_to(page: Page, text: str) -> Locator:
+    """Run all cells before the one with `text` in it, and that one. Returns the cell."""
+    cell(page, text).locator(".cm-content").click()
+    choose(page, "Run", "Run All Above Selected Cell")
+    return run(page, text)
+
+
 def cell(page: Page, text: str) -> Locator:
     """The first code cell with `text` in it."""
     return page.locator(".jp-CodeCell").filter(has=page.locator(".cm-content", has_text=text)).first

@@ -37,8 +37,8 @@ def server(name: str, student_bundle: Path, tmp_path_factory: pytest.TempPathFac
     first, second = read_answers(), read_answers(lesson=WITH_SLIDER)
     fill(folder / "course", FIRST, {exercise: first.right(exercise) for exercise in SOLVED})
     fill(folder / "course", FIRST, {"causal_weights": first.wrong("causal_weights", MISTAKE)})
-    answered = {"project": second.right("project"), "query_vector": second.key("query_vector")}
-    fill(folder / "course", WITH_SLIDER, answered)
+    answered = {name: second.key(name) for name in ("match_roles", "query_vector")}
+    fill(folder / "course", WITH_SLIDER, {**answered, "project": second.right("project")})
     with lab.serving(name, folder / "course", folder / "home") as running:
         yield running
 
@@ -58,19 +58,18 @@ def test_a_lesson_is_worked_at(server: lab.Server, name: str, page: Page, keep: 
 
     lab.open_lesson(page, server, FIRST)
     assert version_fits(name, lab.version(page))
-    lab.choose(page, "Run", "Run All Cells")
-    check = lab.cell(page, 'check("causal_weights")')
+    check = lab.run_up_to(page, 'check("causal_weights")')
     check.get_by_text(HINT).first.wait_for()
     lab.wait_for_kernel(page)
     assert colours_in(lab.output(check).screenshot()) > 50
     keep(f"lab-{name}-hint", page, around=check)
 
     lab.write(page, "def causal_weights", MENDED)
-    lab.choose(page, "Run", "Run Selected Cell and All Below")
-    picture = page.get_by_alt_text(re.compile("^Heat map of the causal weights")).first
+    lab.run(page, "def causal_weights")
+    lab.run(page, 'check("causal_weights")').get_by_text("right on both public examples").wait_for()
+    drawn = lab.run(page, 'title="Causal weights"')
+    picture = drawn.get_by_alt_text(re.compile("^Heat map of the causal weights"))
     picture.wait_for()
-    lab.wait_for_kernel(page)
-    assert "right on both public examples" in lab.output(check).inner_text()
     assert colours_in(picture.screenshot()) > 50
     keep(f"lab-{name}-mended", page, around=picture)
 
@@ -85,8 +84,7 @@ def test_a_slider_changes_its_picture(
     trouble = lab.trouble_of(page)
 
     lab.open_lesson(page, server, WITH_SLIDER)
-    lab.choose(page, "Run", "Run All Cells")
-    cell = lab.cell(page, "turned_queries,")
+    cell = lab.run_up_to(page, "turned_queries,")
     handle = cell.get_by_role("slider").first
     handle.wait_for()
     lab.wait_for_kernel(page)
