@@ -59,7 +59,7 @@ def refuse_an_open_repository() -> None:
     way = [REPOSITORY / "solutions", *(REPOSITORY / "solutions").parents]
     if all(folder.stat().st_mode & stat.S_IXOTH for folder in way):
         raise CantSetUp(
-            f"everyone with an account here can read the answers in {REPOSITORY}: chmod 700 {REPOSITORY} first"
+            f"every account here can read the answers in {REPOSITORY}: first run  chmod 700 {REPOSITORY}"
         )
 
 
@@ -152,7 +152,8 @@ def exchange(hub: Hub) -> None:
 def repository(hub: Hub) -> None:
     """The account's own copy of the repository.
 
-    The files that git tracks; what a class adds stays. Written by the account itself, so that root follows no link of its.
+    The files that git tracks; what a class adds stays. Written by the account itself, so that root follows
+    no link of its.
     """
     listed = run("git", "-c", "safe.directory=*", "-C", REPOSITORY, "ls-files", "-z").stdout
     names = [name for name in listed.split("\0") if name and (REPOSITORY / name).is_file()]
