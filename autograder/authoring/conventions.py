@@ -85,9 +85,7 @@ def solution_is_short(exercise: Exercise) -> Iterator[str]:
 def question_is_fair(question: Question) -> Iterator[str]:
     """The key is right, each known wrong answer is wrong and gets its own hint, and nobody who is wrong in a
     way that can be foreseen goes without one."""
-    try:
-        judge_question(question, question.key)
-    except WrongForm:
+    if judge_question(question, question.key).score != question.points:
         yield f"its key {question.key!r} is not what its kind asks for: {question.kind.form}"
         return
     for wrong, hint in question.hints:
