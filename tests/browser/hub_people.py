@@ -145,6 +145,7 @@ class Instructor(Person):
         dialog = self.page.locator(".modal.in .modal-content", has_text="Log Output")
         dialog.wait_for(timeout=LONG_MS)
         said = dialog.inner_text()
+        self.page.wait_for_timeout(400)  # it fades in, and a screenshot may be taken
         return said
 
     def close_report(self) -> None:
