@@ -174,6 +174,7 @@ def test_an_anonymous_page_lists_no_names_of_those_who_wait_or_are_absent(course
     page = page_of(hidden(course), *rows, names=names, anonymous=True, **more)
     assert "mark" not in page.replace("docs", "")
     assert "name0" not in page
+    assert "Not handed in:" not in page
 
 
 def test_an_unknown_part_of_a_verdict_does_not_pass(course: Course):
@@ -189,7 +190,10 @@ def test_pythons_own_exceptions_are_named_and_a_students_are_not(course):
     own["exercises"]["double"]["message"] = "values: raises AnnaLovelace: x"
     python["exercises"]["double"]["message"] = "values: raises ZeroDivisionError: Anna by zero"
     mistaken = verdict("cem", "failed", "squares")
-    page = page_of(hidden(course), own, python, mistaken, anonymous=True)
+    other = verdict("dee", "errored")
+    other["exercises"]["double"]["message"] = "values: raises bytearray: a class, and no exception"
+    page = page_of(hidden(course), own, python, mistaken, other, anonymous=True)
+    assert "bytearray" not in page
     assert "ZeroDivisionError" in page
     assert "squares" in page
     assert "Anna" not in page

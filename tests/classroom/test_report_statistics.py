@@ -118,3 +118,11 @@ def test_without_a_gradebook_a_free_text_that_was_not_answered_scores_nothing(co
     assert (text.scored, text.open, text.won) == (2, 1, 0.0)
     assert not made.scores.in_gradebook
     assert made.scores.max_score == 4.0
+
+
+def test_an_open_score_in_the_gradebook_is_no_zero(course):
+    scores = {"ada": standing(3.0, 1.0), "ben": standing(None, 1.0), "cem": standing(0.0, 1.0)}
+    made = report_on(
+        hidden(course), *map(verdict, scores), standings=scores, waiting={"ben": {"test_double"}}
+    )
+    assert (made.items[0].scored, made.items[0].open, made.items[0].won) == (2, 1, 0.5)
