@@ -56,7 +56,7 @@ def test_a_known_mistake_has_its_shares_and_the_hint_that_students_read(tiny):
 
 
 def test_an_answer_that_is_right_given_an_earlier_mistake_is_no_wrong_one(tiny):
-    carried = verdict("ada")
+    carried = verdict("ada", "partial")
     carried["exercises"]["double"]["carried_from"] = "triple"
     (double,) = report_on(tiny, carried, verdict("ben")).mistakes
     assert (double.wrong, double.known, double.unknown) == (0, (), ())
@@ -87,6 +87,7 @@ def test_a_wrong_answer_that_leads_is_named(tiny):
     rows = [verdict(str(place), answer=answer) for place, answer in enumerate("445556")]
     made = report_on(tiny, *rows)
     assert made.answers[0].misleads.answer == "5"
+    assert report_on(tiny, *rows[2:]).answers[0].misleads is None, "four are too few to tell"
     assert ("sum_of_two", "more chose 5, which is wrong, than the right answer") in made.to_look_at
 
 
