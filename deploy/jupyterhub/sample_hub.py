@@ -195,6 +195,8 @@ def main() -> None:
         clean()
         print(f"{SAMPLE.prefix}, its people and its groups are gone")
         return
+    for stopped_by in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stopped_by, signal.default_int_handler)
     with started() as running:
         print(f"\n{running.hub.url}    (Ctrl-C stops it, make hub-clean removes it)")
         for name, password in running.passwords.items():

@@ -216,10 +216,22 @@ def settings(hub: Hub) -> None:
 
 
 def hub_command(hub: Hub) -> list[str]:
-    """The hub, in a view of /proc that shows a person only their own processes."""
+    """The hub, in a view of /proc that shows a person only their own processes; what it starts can be
+    interrupted, even where this was started in the background."""
     hide = 'mount -t proc -o hidepid=invisible proc /proc && exec "$0" "$@"'
     start = [f"{hub.environment}/bin/jupyterhub", "-f", f"{hub.prefix}/jupyterhub_config.py"]
-    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", hide, *start]
+    return [
+        "env",
+        "--default-signal=INT",
+        "unshare",
+        "--mount",
+        "--propagation",
+        "private",
+        "sh",
+        "-c",
+        hide,
+        *start,
+    ]
 
 
 STEPS = (packages, environment, proxy, accounts, exchange, repository, settings)
