@@ -6,6 +6,7 @@ HTMLExporter for its feedback and one for its formgrader.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
+from nbconvert.filters import Highlight2HTML
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
@@ -40,11 +42,13 @@ class Offline(Preprocessor):
     """Formulas are drawn by the browser itself, and nothing is loaded from elsewhere."""
 
     def __init__(self, parent: Any = None, **more: Any) -> None:
-        """`parent` is the exporter: its filter for Markdown and its template for formulas are replaced."""
+        """`parent` is the exporter: its filters for Markdown and code, and its template for formulas, are
+        replaced."""
         super().__init__(parent=parent, **more)
         templates = Path(__file__).parent / "page_templates"
         parent.extra_template_basedirs = [str(templates), *parent.extra_template_basedirs]
-        parent.filters = {**parent.filters, "markdown2html": markdown2html}
+        ours = {"markdown2html": markdown2html, "highlight_code": highlight_code}
+        parent.filters = {**parent.filters, **ours}
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         if "include_css" in resources:
@@ -67,6 +71,17 @@ def markdown2html(context: Context, source: str) -> str:
         return markdown.plain(source)
     resources[_SPENT] = resources.get(_SPENT, 0) + weight
     return markdown.render(source, cell.get("attachments", {}))
+
+
+def highlight_code(source: str, language: str | None = None, metadata: object = None) -> str:
+    """The template's filter for a code cell: as Python, whatever the notebook says that it is."""
+    return _highlighted(source) if len(source) <= LONGEST_CELL else _highlighted.__wrapped__(source)
+
+
+@functools.lru_cache(maxsize=1024)
+def _highlighted(source: str) -> str:
+    """Most of a class's cells are the lesson's own, the same for each student."""
+    return str(Highlight2HTML(pygments_lexer="ipython3")(source))
 
 
 class ShowRubrics(Preprocessor):
