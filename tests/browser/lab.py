@@ -211,13 +211,15 @@ def press(page: Page, title: str) -> None:
     page.locator(f".jp-NotebookPanel-toolbar [title='{title}']").first.click()
 
 
-def answer(page: Page, button: str) -> str:
-    """Press a button of the dialog that is open. Returns what the dialog said."""
-    dialog = page.locator(".jp-Dialog")
-    said = dialog.inner_text()
-    dialog.locator("button", has_text=re.compile(f"^{button}$", re.IGNORECASE)).click()
+def answer(page: Page, said: str, button: str) -> None:
+    """Wait for the dialog that says `said`, ask not to see it again where that is offered, press a button."""
+    dialog = page.locator(".jp-Dialog", has_text=said)
+    pressed = dialog.locator("button", has_text=re.compile(f"^{button}$"))
+    pressed.wait_for()
+    for offered in dialog.locator("input[type=checkbox]").all():
+        offered.check()
+    pressed.click()
     dialog.wait_for(state="detached")
-    return said
 
 
 def version(page: Page) -> str:

@@ -96,7 +96,7 @@ def test_a_slider_changes_its_picture(
     handle.press("ArrowRight")
     cell.get_by_alt_text(re.compile("degrees = 90")).wait_for()
     assert pictures.screenshot() != before
-    keep(f"lab-{name}-slider", page, around=cell)
+    keep(f"lab-{name}-slider", page, around=pictures)
     assert trouble == []
 
 
