@@ -1,7 +1,7 @@
 """The `pip:` part of the students' environment.yml, installed as conda and Binder do it: from a file in the
 bundle's folder, by pip itself, in an environment of Python 3.12 where this machine has one.
 
-What conda installs before it is missing here, so pip fetches that too. That conda finds its part is not shown.
+What conda installs before it is missing here, so pip fetches that too. That conda finds its is not shown.
 """
 
 from __future__ import annotations
