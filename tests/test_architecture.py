@@ -166,3 +166,19 @@ def test_a_zygote_holds_no_module_that_knows_an_answer() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) <= UNTRUSTED | {"autograder", "autograder.sandbox"}
+
+
+def test_what_a_grade_is_made_with_counts_as_the_engine() -> None:
+    """All that a worker imports: a change to any of it must have the class graded again."""
+    from autograder.classroom.engine import GRADING_CODE, PACKAGE
+
+    counted = {file for part in GRADING_CODE for file in [PACKAGE / part, *(PACKAGE / part).rglob("*.py")]}
+    reached, waiting = set(), ["autograder.classroom.worker"]
+    while waiting:
+        module = waiting.pop()
+        reached.add(module)
+        names = {name for found in imported_by(module) for name in (found, found.rpartition(".")[0])}
+        waiting += [name for name in names if name in FILES and name not in reached]
+    ours = {name for name in reached if within(name, {"autograder"}) and FILES[name].name != "__init__.py"}
+    assert "autograder.judging.judge" in ours
+    assert {name for name in ours if FILES[name] not in counted} <= {"autograder.lean"}

@@ -13,8 +13,13 @@ from autograder.library import exercise_files
 
 #: What the numbers of a grade depend on, besides this repository's own code.
 ENGINE_PACKAGES = ("numpy", "ipython")
-#: The part of this package that decides a grade; building, printing and reporting do not.
-GRADING_CODE = ("exercise.py", "library.py", "grading.py", "sandbox", "judging", "classroom")
+#: The part of this package that decides a grade and what is recorded of it; building, printing, reporting and
+#: carrying grades elsewhere do not.
+GRADING_CODE = (
+    *("exercise.py", "library.py", "grading.py", "files.py", "course.py", "wording.py", "sandbox", "judging"),
+    *(f"classroom/{name}.py" for name in ("engine", "harmless", "results", "settings", "worker")),
+    *(f"classroom/{name}.py" for name in ("gradebook", "recording", "records", "registering", "submissions")),
+)
 PACKAGE = Path(__file__).parents[1]
 
 
