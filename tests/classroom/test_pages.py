@@ -232,7 +232,9 @@ def test_the_rubric_stands_below_the_answer_that_is_graded(
 
 def test_no_student_sees_the_rubric(graded: Course, monkeypatch: pytest.MonkeyPatch) -> None:
     formgraders_page(graded, monkeypatch)
-    assert CRITERION not in feedback_of(graded)
+    page = feedback_of(graded)
+    assert CRITERION not in page
+    assert 'class="rubric"' not in page
     assert CRITERION not in autograded(graded).read_text()
 
 
