@@ -17,8 +17,8 @@ _WHY = (
 )
 _HOW = (
     "Download puts a copy on your computer: do it before each break. It is the file to hand in, too. To go "
-    "on from it on a new server, close the notebook, upload the copy over it (the arrow above the list of "
-    "files) and open it again.",
+    "on from it on a new server, close the notebook unsaved, upload the copy over it (the arrow above the "
+    "list of files) and open it again.",
     "The cloud with the arrow down, Save to browser storage, keeps a copy in this browser; the one with the "
     "arrow up, Restore from browser storage, brings it back on a new server. It is the lesser copy: another "
     "browser does not have it, nor another of Binder's addresses.",
