@@ -29,6 +29,7 @@ from sample_class.texts import THOROUGH
 
 sys.path.insert(0, str(REPOSITORY / "deploy" / "jupyterhub"))
 import sample_hub
+import steps
 
 if TYPE_CHECKING:
     from places import Hub
@@ -101,12 +102,16 @@ class Class:
 
 @pytest.fixture(scope="module")
 def klass(chromium: Browser) -> Iterator[Class]:
-    """The hub with its people. Where this is not root, it is skipped, or fails if REQUIRE_BROWSER is set."""
-    if os.geteuid() != 0:
-        no_root = "NO HUB IS TESTED HERE: it makes Unix accounts and starts servers as them, which wants root"
-        (pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip)(no_root)
+    """The hub with its people. Without root, or where accounts of these names are somebody's, it is skipped,
+    or fails if REQUIRE_BROWSER is set."""
+    try:
+        steps.check_machine()
+        sample_hub.clean(keep_programs=True)
+        sample_hub.refuse_what_is_not_ours(sample_hub.SAMPLE)
+    except steps.CantSetUp as why:
+        untested = f"NO HUB IS TESTED HERE: {why}"
+        (pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip)(untested)
     (SCREENSHOTS / "hub").mkdir(parents=True, exist_ok=True)
-    sample_hub.clean(keep_programs=True)
     try:
         with sample_hub.started() as running:
             contexts = [chromium.new_context(viewport={"width": 1280, "height": 1000}) for _ in range(3)]
