@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from nbgrader.api import Student
 from nbgrader.apps.nbgraderapp import NbGraderApp
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import LateSubmissionPlugin
@@ -134,6 +135,11 @@ def test_each_link_leads_to_a_file(link):
 @pytest.mark.parametrize(("kind", "name"), sorted(set(SETTING.findall(TEXT))))
 def test_each_setting_is_one(kind, name):
     assert name in CONFIGURABLE[kind].class_trait_names(config=True)
+
+
+def test_the_columns_of_the_students_file_are_nbgraders():
+    (titles,) = re.findall(r"^ {4}(id,\S+)$", TEXT, re.MULTILINE)
+    assert set(titles.split(",")) == set(Student.__table__.columns.keys())
 
 
 def test_the_scripts_that_are_named_are_there():
