@@ -118,7 +118,7 @@ def _work(report: LessonReport) -> Iterator[Step]:
             _submissions(report.troubles.other_release),
             "submission made with another release of the notebook",
             "submissions made with another release of the notebook",
-            "Graded as they are; their tasks may have been other ones.",
+            "Graded as this release; what they were asked may have been something else.",
             f"{here}-trouble",
         )
 
