@@ -151,7 +151,8 @@ def clean(hub: Hub = SAMPLE, keep_programs: bool = False) -> None:
         steps.run("userdel", name)
     for name in [name for name in names if steps.group_exists(name)]:
         steps.run("groupdel", name)
-    kept = {hub.environment.name, hub.proxy.name} if keep_programs else set()
+    made(hub).write_text("[]")
+    kept = {hub.environment.name, hub.proxy.name, made(hub).name} if keep_programs else set()
     for path in Path(hub.prefix).iterdir():
         if path.name not in kept:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

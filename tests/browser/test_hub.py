@@ -78,6 +78,19 @@ class Class:
         book.close()
         return {name: (auto, manual) for name, auto, manual in rows}
 
+    def comments(self, student: str) -> list[str]:
+        """What a person wrote beside this student's cells."""
+        book = self.gradebook()
+        rows = book.execute(
+            "select comment.manual_comment from comment"
+            " join submitted_notebook on submitted_notebook.id = comment.notebook_id"
+            " join submitted_assignment on submitted_assignment.id = submitted_notebook.assignment_id"
+            " where submitted_assignment.student_id = ? and comment.manual_comment is not null",
+            (student,),
+        ).fetchall()
+        book.close()
+        return [text for (text,) in rows]
+
     def points(self, student: str) -> float:
         return sum(auto or 0 for auto, _ in self.scores(student).values())
 
@@ -129,7 +142,11 @@ def klass(chromium: Browser) -> Iterator[Class]:
     finally:
         sample_hub.clean(keep_programs=True)
     assert not {"ada", "ben", "instructor"} & {user.pw_name for user in pwd.getpwall()}
-    assert sorted(path.name for path in Path(sample_hub.SAMPLE.prefix).iterdir()) == ["env", "proxy"]
+    assert sorted(path.name for path in Path(sample_hub.SAMPLE.prefix).iterdir()) == [
+        "env",
+        "made.json",
+        "proxy",
+    ]
     sample_hub.refuse_if_running(sample_hub.SAMPLE)
 
 
@@ -461,9 +478,11 @@ def test_the_free_text_is_graded_by_hand_inside_lab(klass: Class) -> None:
 
     answer = frame.locator(f".nbgrader_cell:has(#{FREE_TEXT}-comment)")
     expect(answer).to_contain_text("The score is the product of the two lengths")
+    frame.wait_for_load_state("networkidle")  # what is stored comes after the page, and would overwrite
     comment, score = answer.locator("textarea.comment"), answer.locator("input.score")
     comment.fill(COMMENT)
     comment.press("Tab")
+    wait_for(lambda: COMMENT in klass.comments("ada"))
     score.fill(str(GIVEN))
     score.press("Tab")
     wait_for(lambda: klass.scores("ada")[FREE_TEXT][1] == GIVEN)

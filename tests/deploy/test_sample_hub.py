@@ -51,6 +51,16 @@ def test_without_a_sample_there_is_nothing_to_remove(
     assert kept.exists()
 
 
+def test_programs_are_kept_for_the_next_time_and_can_be_removed_then(hub: places.Hub) -> None:
+    for folder in ("env", "proxy", "state", "exchange"):
+        Path(hub.prefix, folder).mkdir()
+    sample_hub.made(hub).write_text("[]")
+    sample_hub.clean(hub, keep_programs=True)
+    assert sorted(path.name for path in Path(hub.prefix).iterdir()) == ["env", "made.json", "proxy"]
+    sample_hub.clean(hub)
+    assert not Path(hub.prefix).exists()
+
+
 def test_without_root_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(steps.CantSetUp, match=r"run this as root \(sudo\)"):
