@@ -177,6 +177,7 @@ def test_the_instructor_releases_a_lesson_in_the_formgrader(klass: Class) -> Non
 
 def test_a_student_has_the_list_of_assignments_and_no_formgrader(klass: Class) -> None:
     klass.ada.open_lab()
+    klass.ada.page.wait_for_selector(".jp-LauncherCard")
     klass.ada.shoot("02_lab")
     assert klass.ada.menu() == ["Assignment List"]
     assert klass.ada.page.get_by_text("Create Assignment").count() == 0
