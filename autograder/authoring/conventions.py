@@ -41,15 +41,22 @@ def is_complete(exercise: Exercise) -> Iterator[str]:
 def docstring_names_shapes(exercise: Exercise) -> Iterator[str]:
     """The docstring has a line for each argument, and for the result, with its shape or type."""
     doc = inspect.getdoc(exercise.reference) or ""
-    for parameter in inspect.signature(exercise.reference).parameters.values():
+    for place, parameter in enumerate(inspect.signature(exercise.reference).parameters.values()):
         shape = _SHAPE if parameter.default is inspect.Parameter.empty else ""
         if not re.search(rf"^{parameter.name}\b.*: {shape}", doc, re.MULTILINE):
+            kind = _type_of_a_plain_value(exercise, place)
             yield (
-                f"its docstring does not say what shape {parameter.name} has: write a line such as "
-                f"`{parameter.name} : (n, d)`"
+                f"its docstring does not say what {'type' if kind else 'shape'} {parameter.name} has: "
+                f"write a line such as `{parameter.name} : {kind or '(n, d)'}`"
             )
     if not re.search(_RESULT, doc, re.MULTILINE):
         yield "its docstring does not say what shape the result has: write a line such as `Returns Y : (n,)`"
+
+
+def _type_of_a_plain_value(exercise: Exercise, place: int) -> str | None:
+    """The type of an argument that is a number or a string in the public examples, None for an array."""
+    given = [one.arguments[place] for one in exercise.examples if place < len(one.arguments)]
+    return type(given[0]).__name__ if given and isinstance(given[0], int | float | str) else None
 
 
 def hints_ask(exercise: Exercise) -> Iterator[str]:

@@ -12,7 +12,7 @@ from attention_lib.compare import same_data
 from autograder.authoring.classes import CLASSES, Classes, named
 from autograder.authoring.examples import example_steps, example_tolerance
 from autograder.authoring.variations import telling_case
-from autograder.exercise import Exercise, Function, Misconception
+from autograder.exercise import LEAVES_INPUTS_ALONE, Exercise, Function, Misconception
 from autograder.judging.cases import HiddenCase, answer
 from autograder.judging.events import difference
 from autograder.sandbox.script import Event
@@ -45,6 +45,11 @@ def _misjudged(
         )
     if verdict.misconception == known.name:
         return None
+    if {one.name for one in verdict.aspects if not one.score} == {LEAVES_INPUTS_ALONE}:
+        return (
+            f"the misconception `{known.name}` gives right values and changes its inputs in place: leave it "
+            f"out, the aspect {LEAVES_INPUTS_ALONE!r} tells students so without a name"
+        )
     if verdict.misconception is None:
         return (
             f"the misconception `{known.name}` is never named, since it only ever raises "
