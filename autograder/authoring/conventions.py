@@ -32,7 +32,7 @@ def is_complete(exercise: Exercise) -> Iterator[str]:
         if found < fewest:
             yield f"it has {found} {what}: write at least {fewest}"
     names = [known.name for known in exercise.misconceptions]
-    for name in {name for name in names if names.count(name) > 1}:
+    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
         yield f"two misconceptions are named `{name}`: rename one"
     if not POINTS[0] <= exercise.points <= POINTS[1]:
         yield f"it is worth {exercise.points:g}: give it {POINTS[0]} to {POINTS[1]} points"

@@ -127,7 +127,8 @@ def _require_free_name(course: Course, name: str, *names: str) -> None:
         raise UserError(f"{name!r} means something else in a notebook: choose another name")
     for lesson in libraries.lesson_names(course.solutions):
         library = libraries.load(course.solutions, lesson)
-        for taken in {*library.exercises, *library.questions, *library.free_texts} & set(names):
+        known = {*library.exercises, *library.questions, *library.free_texts}
+        for taken in (one for one in names if one in known):
             another = "; choose the new lesson's with --exercise NAME" if len(names) > 1 else ""
             raise UserError(f"{lesson} has a {taken} already: names are the whole course's{another}")
 
