@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from course_copy import course_at
 from nbgrader.api import Gradebook
 from playwright.sync_api import Page, expect
 from sample_class import HandedIn, read_answers
@@ -47,11 +47,7 @@ LOST = """() => [...document.querySelectorAll("math")].filter(formula => {
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     """A class of one, graded: a mistake in lesson 6, and a free text with formulas."""
-    home = tmp_path_factory.mktemp("course")
-    for name in ("solutions", "notebooks", "attention_lib"):
-        shutil.copytree(REPOSITORY / name, home / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(REPOSITORY / "nbgrader_config.py", home)
-    course, answers = Course(home, home), read_answers(lesson=LESSON)
+    course, answers = course_at(tmp_path_factory.mktemp("course")), read_answers(lesson=LESSON)
     work = HandedIn.read(course.released(LESSON))
     work.fill("attend_one", answers.right("attend_one"))
     work.fill(FREE_TEXT, ANSWER)

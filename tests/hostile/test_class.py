@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from attacks import ATTACKS, LESSON, attacks_by
+from course_copy import course_at
 from sample_class import HandedIn, read_answers
 
 from autograder.classroom import records
@@ -67,11 +68,7 @@ PASSED_OVER = "..like"
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     """The class before it is graded: honest work under every name, and the attacks on the instructor."""
-    home = tmp_path_factory.mktemp("course")
-    for name in ("solutions", "notebooks", "attention_lib"):
-        shutil.copytree(REPOSITORY / name, home / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(REPOSITORY / "nbgrader_config.py", home)
-    course = Course(home, home)
+    course = course_at(tmp_path_factory.mktemp("course"))
     honest = _solved(course)
     for name in (HONEST, PASSED_OVER, *STRANGE, *REFUSED):
         _hand_in(course, name, honest)

@@ -10,7 +10,6 @@ import ctypes
 import json
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pathlib import Path
 import lesser_kernel
 import pytest
 from attacks import ATTACKS, COURSE, LESSON, Attack
+from course_copy import course_at
 from sample_class import HandedIn, read_answers
 
 from autograder.course import Course
@@ -41,14 +41,13 @@ LIMITS = Limits(cell_seconds=1, question_seconds=0.5, submission_seconds=30)
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     """A class folder with something secret in every place that the attacks look at."""
-    home = tmp_path_factory.mktemp("course")
-    for name in ("solutions", "notebooks", "attention_lib"):
-        shutil.copytree(REPOSITORY / name, home / name, ignore=shutil.ignore_patterns("__pycache__"))
+    course = course_at(tmp_path_factory.mktemp("course"))
+    home = course.root
     neighbour = home / "submitted" / "neighbour" / LESSON / f"{LESSON}.ipynb"
     for path in (home / "solutions" / "canary.txt", home / "gradebook.db", neighbour):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(PLANTED)
-    return Course(home, home)
+    return course
 
 
 @pytest.fixture(scope="module")
