@@ -213,6 +213,7 @@ def test_files_of_the_course_stay_as_they_were(
         f"{LESSON}.ipynb",
         "attention_lib",
         "gradebook.db",
+        "nbgrader_config.py",
         "notebooks",
         "solutions",
         "submitted",
