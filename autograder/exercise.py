@@ -309,8 +309,13 @@ def question(
 ) -> Question:
     """A question; for letters, `options` gives each letter's text and every wrong choice has a hint.
 
-    Raises ValueError when a choice lacks a hint for one of its wrong options, or its key is no option.
+    Raises ValueError when the options have no letters, a choice lacks a hint for one of its wrong options, or
+    its key is no option.
     """
+    if not isinstance(options, dict | None):
+        raise ValueError(
+            f'question {name}: options={options!r}, expected a dict, {{"A": "the first", "B": "the second"}}'
+        )
     made = Question(name, Kind(kind), points, prompt, key, dict(options or {}), tuple(hints), seed_item)
     if made.kind is Kind.CHOICE:
         if key not in made.options:

@@ -90,6 +90,8 @@ def test_every_wrong_option_of_a_choice_needs_a_hint():
         question(
             "pick", "choice", key="A", prompt="?", options=dict.fromkeys("ABC", "x"), hints=[("B", "why")]
         )
+    with pytest.raises(ValueError, match=r"options=\['x', 'y'\], expected a dict"):
+        question("pick", "choice", key="A", prompt="?", options=["x", "y"])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="not among the options"):
         question("pick", "choice", key="D", prompt="?", options=dict.fromkeys("ABC", "x"))
 
