@@ -23,6 +23,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 LIMITS = "c.Limits.cell_seconds = 2\nc.Limits.question_seconds = 1\n"
 SECRET = "5e" * 32
 SHOWN_DIFFERENCES = 4
+#: What a verdict says of time, which no two runs share.
+TIMES = ("seconds", "cells_seconds")
 
 #: Of the sample class: right, mistaken, unfinished, unreadable, out of time, dead by its own hand, hostile.
 MEMBERS = (
@@ -205,7 +207,7 @@ def _name(course: Course, path: Path) -> str:
 
 def _without_times(path: Path) -> dict[str, Any]:
     verdict: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return {key: value for key, value in verdict.items() if key != "seconds"}
+    return {key: value for key, value in verdict.items() if key not in TIMES}
 
 
 @dataclass(frozen=True)
