@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV := 0.13.8
 
-.PHONY: setup demo lab mpi test test-bundle test-browser hub hub-clean lint bench fuzz soak lock clean
+.PHONY: setup demo lab mpi test test-bundle test-browser test-slow hub hub-clean lint bench fuzz soak lock clean
 
 setup: $(READY)
 
@@ -49,6 +49,11 @@ test-bundle: setup
 test-browser: setup
 	$(BIN)/autograder build
 	$(BIN)/python -m pytest tests/browser --durations=10
+
+# the two above at once
+test-slow: setup
+	$(BIN)/autograder build
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser tests/bundle_install --durations=10
 
 # a JupyterHub on loopback with three sample people, until Ctrl-C; makes Unix accounts, so it wants root
 hub:

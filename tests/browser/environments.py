@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import re
 import shutil
@@ -60,14 +61,17 @@ def environment(name: str) -> Path:
 
 
 def _made(name: str, python: str, words: Sequence[str], also: str = "") -> Path:
-    """A fresh environment for each set of words, in place whole or not at all."""
+    """A fresh environment for each set of words, in place whole or not at all, made by one process at a time."""
     digest = hashlib.sha256("\n".join((python, *words, also)).encode()).hexdigest()[:8]
     folder = ENVIRONMENTS / f"{name}-{digest}"
-    if not (folder / "made").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        _uv("venv", "--python", python, str(folder))
-        _uv("pip", "install", "--python", str(folder / "bin" / "python"), *words)
-        (folder / "made").touch()
+    ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+    with Path(f"{folder}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            _uv("venv", "--python", python, str(folder))
+            _uv("pip", "install", "--python", str(folder / "bin" / "python"), *words)
+            (folder / "made").touch()
     return folder / "bin"
 
 
