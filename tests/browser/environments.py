@@ -61,7 +61,7 @@ def environment(name: str) -> Path:
 
 
 def _made(name: str, python: str, words: Sequence[str], also: str = "") -> Path:
-    """A fresh environment for each set of words, in place whole or not at all, made by one process at a time."""
+    """A fresh environment for each set of words, whole or not at all, made by one process at a time."""
     digest = hashlib.sha256("\n".join((python, *words, also)).encode()).hexdigest()[:8]
     folder = ENVIRONMENTS / f"{name}-{digest}"
     ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
