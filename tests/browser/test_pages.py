@@ -42,6 +42,11 @@ LOST = """() => [...document.querySelectorAll("math")].filter(formula => {
     const box = formula.getBoundingClientRect();
     return formula.checkVisibility() && (box.height < 4 || box.right > innerWidth);
 }).length"""
+#: How far the rubric is below the field for the score; asked at one moment, since the page scrolls by itself.
+BELOW_THE_SCORE = """name => {
+    const top = selector => document.querySelector(selector).getBoundingClientRect().top;
+    return top(".rubric") - top(`input.score#${name}`);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -157,8 +162,7 @@ def test_a_free_text_is_graded_beside_its_rubric(
     criteria = read_answers(lesson=LESSON).library.free_texts[FREE_TEXT].rubric
     assert rubric.locator("li").count() == len(criteria)
     rubric.scroll_into_view_if_needed()
-    below = rubric.bounding_box()["y"] - score.bounding_box()["y"]
-    assert 0 < below < 400
+    assert 0 < page.evaluate(BELOW_THE_SCORE, FREE_TEXT) < 400
     with page.expect_response(re.compile("/formgrader/api/grade/")):
         score.fill("3")
         score.press("Tab")
