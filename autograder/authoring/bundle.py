@@ -18,6 +18,7 @@ from autograder.authoring.build import require_fresh
 from autograder.authoring.explained import FOLDER as EXPLAINED
 from autograder.authoring.explained import explained_files
 from autograder.authoring.git_history import commit_folder, require_git
+from autograder.authoring.project import version
 from autograder.authoring.proof import check_folder
 from autograder.authoring.repository import Repository
 from autograder.authoring.repository import repository as repository_at
@@ -126,4 +127,4 @@ def _written(course: Course, repository: Repository | None, self_study: bool) ->
 def _credits(course: Course) -> tuple[str, str]:
     """The author of the bundle's commit, and its message."""
     name = student_readme.name(course)
-    return name, f"{name} {student_readme.version(course)}"
+    return name, f"{name} {version(course)}"

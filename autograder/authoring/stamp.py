@@ -10,25 +10,18 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
 from nbformat.notebooknode import NotebookNode
 
+from autograder.authoring.project import version
 from autograder.course import Course
 from autograder.judging.restore import RELEASE
 
 #: What a lesson's source says where its name and its stamp belong: `begin(RELEASE)`.
 PLACEHOLDER = "(RELEASE)"
 DIGITS = 8
-
-
-def version(course: Course) -> str:
-    """The course's version, of its pyproject.toml; "0" where it has none."""
-    path = course.home / "pyproject.toml"
-    table = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return str(table.get("project", {}).get("version", "0"))
 
 
 def stamp_of(course: Course, released: NotebookNode, examples: Mapping[str, Any]) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from autograder import library as libraries
+from autograder.authoring.project import project, tables, version
 from autograder.authoring.repository import BINDER, Repository
 from autograder.course import Course
 
@@ -34,7 +34,7 @@ _EXTRAS = ("mpi",)
 def readme(course: Course, repository: Repository | None = None, self_study: bool = False) -> str:
     """The README.md, for students. Its title and first paragraph are what the course's pyproject.toml says
     in its table `tool.autograder`, as `title` and `about`."""
-    words = _table(course).get("tool", {}).get("autograder", {})
+    words = tables(course).get("tool", {}).get("autograder", {})
     text = _template().render(
         title=words.get("title", "Notebooks"),
         about=words.get("about", ""),
@@ -43,7 +43,7 @@ def readme(course: Course, repository: Repository | None = None, self_study: boo
         self_study=self_study,
         environment=_environment_name(course),
         buttons=_BUTTONS in _environment(course),
-        python=_project(course).get("requires-python", _PYTHON).lstrip(">= "),
+        python=project(course).get("requires-python", _PYTHON).lstrip(">= "),
         has_mpi="mpi" in _extras(course),
         lessons={name: title(course.released(name)) for name in libraries.lesson_names(course.solutions)},
         guide=GUIDE if (course.home / GUIDE).is_file() else None,
@@ -63,7 +63,7 @@ def title(notebook: Path) -> str:
 
 def pyproject(course: Course) -> str:
     """The pyproject.toml: the course's own requirements and the extras that are for students."""
-    project = _project(course)
+    table = project(course)
     lines = [
         "[build-system]",
         'requires = ["hatchling>=1.27"]',
@@ -74,9 +74,9 @@ def pyproject(course: Course) -> str:
         f"version = {_quoted(version(course))}",
         'description = "Notebooks and library for students"',
         'readme = "README.md"',
-        f"requires-python = {_quoted(project.get('requires-python', _PYTHON))}",
+        f"requires-python = {_quoted(table.get('requires-python', _PYTHON))}",
         *_licence_lines(course),
-        *_list("dependencies", project.get("dependencies", _DEPENDENCIES)),
+        *_list("dependencies", table.get("dependencies", _DEPENDENCIES)),
     ]
     if extras := _extras(course):
         lines += ["", "[project.optional-dependencies]"]
@@ -87,12 +87,7 @@ def pyproject(course: Course) -> str:
 
 def name(course: Course) -> str:
     """What the students' repository is called: the course's name and `-student`."""
-    return f"{_project(course).get('name', 'course')}-student"
-
-
-def version(course: Course) -> str:
-    """The course's version."""
-    return str(_project(course).get("version", "0.1.0"))
+    return f"{project(course).get('name', 'course')}-student"
 
 
 def _template() -> Any:
@@ -106,26 +101,15 @@ def _template() -> Any:
     return environment.get_template(_TEMPLATE)
 
 
-def _table(course: Course) -> dict[str, Any]:
-    path = course.home / "pyproject.toml"
-    return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
-def _project(course: Course) -> dict[str, Any]:
-    """The course's own project table, as far as it has one."""
-    project: dict[str, Any] = _table(course).get("project", {})
-    return project
-
-
 def _extras(course: Course) -> dict[str, list[str]]:
-    offered = _project(course).get("optional-dependencies", {})
+    offered = project(course).get("optional-dependencies", {})
     return {extra: offered[extra] for extra in _EXTRAS if extra in offered}
 
 
 def _licence_lines(course: Course) -> list[str]:
-    project = _project(course)
-    files = [file for file in project.get("license-files", []) if (course.home / file).is_file()]
-    named = [f"license = {_quoted(project['license'])}"] if isinstance(project.get("license"), str) else []
+    table = project(course)
+    files = [file for file in table.get("license-files", []) if (course.home / file).is_file()]
+    named = [f"license = {_quoted(table['license'])}"] if isinstance(table.get("license"), str) else []
     return [*named, *(_list("license-files", files) if files else [])]
 
 

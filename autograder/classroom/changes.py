@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from autograder.classroom.exports_csv import FORMULA
 from autograder.classroom.standings import Points, Standing
 from autograder.classroom.summary import LessonRun
 from autograder.exercise import Outcome
@@ -26,8 +27,6 @@ TITLES = (
     "manual",
 )
 NO_POINTS = Points(None, None, None, 0.0)
-#: A spreadsheet takes a text that begins so for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -243,4 +242,4 @@ def _plain(name: str) -> str:
 
 
 def _no_formula(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if FORMULA.match(text) else text

@@ -40,6 +40,10 @@ def test_accounts_of_an_earlier_sample_are_used_again(
     sample_hub.made(hub).write_text(json.dumps(["ada", "ben"]))
     sample_hub.refuse_what_is_not_ours(hub)
 
+    sample_hub.made(hub).write_text(json.dumps(["ada"]))
+    with pytest.raises(steps.CantSetUp, match="the account ben exists"):
+        sample_hub.refuse_what_is_not_ours(hub)
+
 
 def test_without_a_sample_there_is_nothing_to_remove(
     hub: places.Hub, monkeypatch: pytest.MonkeyPatch
