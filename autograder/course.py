@@ -101,6 +101,11 @@ class Course:
     def gradebook(self) -> Path:
         return self.root / "gradebook.db"
 
+    @property
+    def secret_file(self) -> Path:
+        """Where `secret` is kept."""
+        return self.root / ".course_secret"
+
     def released(self, lesson: str) -> Path:
         """The released notebook of `lesson`."""
         return self.notebooks / lesson / f"{lesson}.ipynb"
@@ -114,7 +119,7 @@ class Course:
 
         Raises UserError when it can't be made, or the file is there and holds something else.
         """
-        path = self.root / ".course_secret"
+        path = self.secret_file
         if not path.exists():
             with writing(path):
                 _make_secret(path)

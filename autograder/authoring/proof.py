@@ -42,7 +42,7 @@ def all_texts(folder: Path, besides: str | None = None) -> dict[str, str]:
 def _misplaced(course: Course, folder: Path) -> list[str]:
     """Files that are the same as one of the hidden ones, hold the course's secret, or are compiled code."""
     hidden = {path.read_bytes() for path in leaks.files_below(course.solutions)} - {b""}
-    secret_file = course.root / ".course_secret"
+    secret_file = course.secret_file
     secret = secret_file.read_bytes().strip() if secret_file.is_file() else b""
     return [
         str(path.relative_to(folder))

@@ -11,6 +11,7 @@ import fcntl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autograder.classroom import records, submissions, worker
@@ -193,10 +194,15 @@ def _is_there(course: Course, submission: Submission, recorded: set[str]) -> boo
     return submission.student in recorded and notebook.is_file()
 
 
+def lock_file(course: Course) -> Path:
+    """The file that a run which records holds locked."""
+    return course.verdicts / ".lock"
+
+
 @contextmanager
 def _only_run(course: Course) -> Iterator[None]:
     """Two runs at once would write over each other. Raises UserError when another one is going on."""
-    path = course.verdicts / ".lock"
+    path = lock_file(course)
     with writing(path):
         course.verdicts.mkdir(exist_ok=True)
         lock = path.open("w")

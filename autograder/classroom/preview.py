@@ -20,7 +20,7 @@ from nbgrader.coursedir import CourseDirectory
 from autograder.classroom import records
 from autograder.classroom.changes import Change, Judgement, LessonPreview, judgement
 from autograder.classroom.database import Database, is_missing
-from autograder.classroom.grade import enter, grade
+from autograder.classroom.grade import enter, grade, lock_file
 from autograder.classroom.gradebook import Book
 from autograder.classroom.moving import move
 from autograder.classroom.results import Result
@@ -38,7 +38,7 @@ def preview(course: Course, lessons: Sequence[str] = (), **options: Any) -> list
 
     Raises UserError as `grade` does, and where nothing was graded yet, so that there is no secret.
     """
-    if not (course.root / ".course_secret").is_file():
+    if not course.secret_file.is_file():
         raise UserError(
             f"{course.root} has no .course_secret, so nothing was graded there yet: a preview compares a "
             "run with an earlier one. Run `autograder grade`, or restore the secret from your backup"
@@ -61,7 +61,7 @@ class Rehearsal:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Raises UserError while a run writes what would be compared."""
-        path = self._course.verdicts / ".lock"
+        path = lock_file(self._course)
         if not path.is_file():
             yield
             return
